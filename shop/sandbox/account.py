@@ -1,4 +1,4 @@
-"""The unprivileged account that PostgreSQL runs as when the sandbox is started by root, and how it reaches its files."""
+"""The unprivileged account PostgreSQL runs as when root starts the sandbox, and how it reaches its files."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ def unprivileged_ids() -> tuple[int, int] | None:
         return None
     for name in (ACCOUNT, "nobody"):
         try:
-            entry = pwd.getpwnam(name)
+            found = pwd.getpwnam(name)
         except KeyError:
-            entry = _make_account(name)
-        if entry is not None:
-            return entry.pw_uid, entry.pw_gid
-    raise SandboxError("PostgreSQL does not run as root and no account for it can be made: start as a normal user.")
+            made = _make_account(name)
+            if made is None:
+                continue
+            found = made
+        return found.pw_uid, found.pw_gid
+    raise SandboxError(
+        "PostgreSQL refuses to run as root and no account for it can be made: use a normal user."
+    )
 
 
 def _make_account(name: str) -> pwd.struct_passwd | None:
@@ -39,7 +43,10 @@ def _make_account(name: str) -> pwd.struct_passwd | None:
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     try:
         subprocess.run(  # noqa: S603  fixed arguments
-            [useradd, *options, "--shell", "/usr/sbin/nologin", name], check=False, capture_output=True, timeout=30
+            [useradd, *options, "--shell", "/usr/sbin/nologin", name],
+            check=False,
+            capture_output=True,
+            timeout=30,
         )
         return pwd.getpwnam(name)  # another run may have made it at the same moment
     except (OSError, KeyError, subprocess.TimeoutExpired):
@@ -55,13 +62,13 @@ def require_reachable(folder: Path) -> None:
     """Refuse a data folder the unprivileged account cannot enter, instead of opening somebody's home."""
     if not reachable(folder / "inside"):
         raise SandboxError(
-            f"{folder} cannot be entered by the account PostgreSQL runs as. Started by root, the sandbox needs a "
-            f"data folder outside of homes: leave YARLUNG_DATA empty or set it to a folder below /var/tmp."
+            f"{folder} cannot be entered by the account PostgreSQL runs as. Started by root, the sandbox "
+            f"needs a data folder outside of homes: leave YARLUNG_DATA empty or set it to a folder below /var/tmp."
         )
 
 
 def within_reach(program_folder: Path, libraries: Path) -> Path:
-    """`program_folder` itself, or a copy of it below /var/tmp when its place (root's home, say) is closed to others.
+    """`program_folder` itself, or a copy below /var/tmp when others cannot enter its place.
 
     `libraries` is the folder beside it that its programs load from by a relative path; it moves along.
     """

@@ -1,4 +1,4 @@
-"""A mail server that delivers to a folder: every mail the shop sends becomes one file somebody can look at."""
+"""A mail server that delivers to a folder: every mail the shop sends becomes one file to look at."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shop.sandbox.folder import PROJECT
 from shop.sandbox.processes import SandboxError, answers, free_port, spawn, stop, wait_until
 
 if TYPE_CHECKING:
@@ -90,7 +91,9 @@ class MailSink:
         self.mails.mkdir(parents=True, exist_ok=True)
         self.port = free_port(self.port or None)
         with (self.folder / "mail.log").open("ab") as log:
-            self.process = spawn([sys.executable, "-m", __name__, self.mails, str(self.port)], output=log)
+            self.process = spawn(
+                [sys.executable, "-m", __name__, self.mails, str(self.port)], cwd=PROJECT, output=log
+            )
         process = self.process
         wait_until(lambda: answers(self.port) or process.poll() is not None, 30)
         if process.poll() is not None:

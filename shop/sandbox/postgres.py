@@ -18,7 +18,16 @@ import psycopg
 from psycopg import sql
 
 from shop.sandbox import account
-from shop.sandbox.processes import SandboxError, free_port, kill_group, spawn, stop, stop_leftover, wait_until, works_in
+from shop.sandbox.processes import (
+    SandboxError,
+    free_port,
+    kill_group,
+    spawn,
+    stop,
+    stop_leftover,
+    wait_until,
+    works_in,
+)
 
 VERSION = 18
 OWNER = "yarlung"
@@ -83,14 +92,14 @@ class Postgres:
         return self.url_of(OWNER)
 
     def url_of(self, database: str) -> str:
-        """The connection string of one of its databases, as the owner (who may make databases, no superuser)."""
+        """The connection string of one of its databases, as the owner (may make databases, no superuser)."""
         if self.port:
             password = (self.folder / "password").read_text()
             return f"postgresql://{OWNER}:{password}@127.0.0.1:{self.port}/{database}"
         return f"postgresql://{OWNER}@/{database}?host={self.sockets}"
 
     def start(self) -> Postgres:
-        """Make the cluster if there is none, end what an earlier run left, start, and wait until it answers."""
+        """Make the cluster if there is none, end what an earlier run left, start, wait until it answers."""
         if self.process is not None and self.process.poll() is None:
             return self
         self.ids = account.unprivileged_ids()
@@ -102,7 +111,7 @@ class Postgres:
         while not self._try_to_start():
             tries += 1
             if tries == ATTEMPTS:
-                raise SandboxError(f"PostgreSQL does not start; the last lines of {self.log}:\n{self._last_words()}")
+                raise SandboxError(f"PostgreSQL does not start. The end of {self.log}:\n{self._last_words()}")
             time.sleep(0.2 * tries)
         self._ensure_owner()
         return self
@@ -114,7 +123,7 @@ class Postgres:
             self.process = None
 
     def crash(self) -> None:
-        """Stop at once, as `pg_ctl -m immediate` does: nothing is flushed, the next start recovers from the log."""
+        """Stop at once, as `pg_ctl -m immediate` does: the next start recovers from the write-ahead log."""
         if self.process is not None:
             stop(self.process, [(signal.SIGQUIT, 30)])
             self.process = None
@@ -125,7 +134,7 @@ class Postgres:
         self.start()
 
     def create_database(self, name: str, template: str = "template1") -> str:
-        """Make a database of its own for somebody, or leave the one there is; returns its connection string."""
+        """Make a database, or leave the one there is; returns its connection string."""
         with self._connect("postgres") as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                 command = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
@@ -137,7 +146,9 @@ class Postgres:
     def drop_database(self, name: str) -> None:
         """Remove a database and end the sessions in it."""
         with self._connect("postgres") as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
 
     def program(self, name: str) -> Path:
         """The path of pg_dump, psql … of this server's version."""
@@ -167,11 +178,13 @@ class Postgres:
             folder.chmod(0o700)
 
     def _initialise(self) -> None:
-        """Make the cluster beside its place and move it there, so that a half-made one is never taken for whole."""
+        """Make the cluster beside its place, then move it there: a half-made one is never taken for whole."""
         if (self.data / "PG_VERSION").exists():
             found = (self.data / "PG_VERSION").read_text().strip()
             if found != str(VERSION):
-                raise SandboxError(f"{self.data} holds PostgreSQL {found}, this is {VERSION}: move the folder away.")
+                raise SandboxError(
+                    f"{self.data} holds PostgreSQL {found}, not {VERSION}: move the folder away."
+                )
             return
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -193,7 +206,7 @@ class Postgres:
             extra_groups=[] if self.ids else None,
         )
         if done.returncode:
-            raise SandboxError(f"PostgreSQL cannot be set up in {self.data}:\n{done.stderr.decode(errors='replace')}")
+            raise SandboxError(f"PostgreSQL cannot be set up in {self.data}:\n{done.stderr.decode()}")
         fresh.rename(self.data)
 
     def _configure(self) -> None:
@@ -210,7 +223,7 @@ class Postgres:
             os.chown(path, *self.ids)
 
     def _end_leftover(self) -> None:
-        """Deal with postmaster.pid: a live server of an earlier run is ended, a stranger's number is forgotten.
+        """Deal with postmaster.pid: an earlier run's live server is ended, a stranger's number forgotten.
 
         A stale file of a dead process is left to PostgreSQL, which also sees old sessions still attached.
         """
@@ -253,7 +266,7 @@ class Postgres:
         return False
 
     def _ensure_owner(self) -> None:
-        """The role the shop connects as: owner of its databases, no superuser, so that a missing right shows here."""
+        """The role the shop connects as: no superuser, so that a missing right shows on a laptop too."""
         with self._connect("postgres") as connection:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [OWNER]).fetchone():
                 password = sql.Literal((self.folder / "password").read_text())

@@ -134,3 +134,14 @@ def answers(port: int, host: str = "127.0.0.1") -> bool:
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1):
         return True
     return False
+
+
+def started_at(pid: int) -> int | None:
+    """When a process was born, in clock ticks since the machine started; None when it does not live.
+
+    Together with the number it names one process for good. A zombie is dead already.
+    """
+    with contextlib.suppress(OSError, IndexError, ValueError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else int(fields[19])
+    return None

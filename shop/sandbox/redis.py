@@ -1,4 +1,4 @@
-"""A private Redis: the one on PATH or the one from a wheel, on a loopback port, never the only copy of anything."""
+"""A private Redis, the one on PATH or one from a wheel: on loopback, never the only copy of anything."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def version_of(server: Path) -> tuple[int, ...]:
 
 
 class Redis:
-    """A server on `folder`; its port and password stay the same over restarts as long as the port can be had."""
+    """A server on `folder`; port and password stay the same over restarts as long as the port is free."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder.absolute()
@@ -96,7 +96,7 @@ class Redis:
         self._choose_address()
         if self._try_to_start():
             return self
-        # Files of another version or cut off by a full disk: everything in them can be had again from PostgreSQL.
+        # Files of another version, or cut off by a full disk: PostgreSQL still knows everything in them.
         aside = self.folder / "data.unreadable"
         shutil.rmtree(aside, ignore_errors=True)
         self.data.rename(aside)

@@ -1,7 +1,7 @@
 """PostgreSQL, Redis and mail for tests and for developers who want the services without the shop.
 
-    python -m shop.sandbox.services up --data FOLDER        # prints export lines, stays until Ctrl-C
-    python -m shop.sandbox.services database --data FOLDER NAME   # one more database in a running one
+python -m shop.sandbox.services up --data FOLDER        # prints export lines, stays until Ctrl-C
+python -m shop.sandbox.services database --data FOLDER NAME   # one more database in a running one
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def start_mail_sink(folder: Path) -> MailSink:
 
 @contextlib.contextmanager
 def scratch_folder(prefix: str = "yarlung-scratch-") -> Iterator[Path]:
-    """A folder to throw away that the sandbox's account can walk through (pytest's tmp_path is closed to it)."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))  # noqa: S108  mkdtemp makes it ours alone
+    """A folder to throw away that PostgreSQL's account can enter (pytest's tmp_path is closed to it)."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
     folder.chmod(0o711)
     try:
         yield folder
@@ -73,11 +73,15 @@ def up(folder: Path, *, durable: bool) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help=up.__doc__)
     start.add_argument("--data", type=Path, required=True, help="the folder that keeps everything")
-    start.add_argument("--fast", action="store_true", help="do not wait for the disk (a crash may lose the data)")
+    start.add_argument(
+        "--fast", action="store_true", help="do not wait for the disk (a crash may lose the data)"
+    )
     database = commands.add_parser("database", help="make one more database and print its DATABASE_URL")
     database.add_argument("--data", type=Path, required=True)
     database.add_argument("name")
