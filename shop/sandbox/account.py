@@ -63,7 +63,7 @@ def require_reachable(folder: Path) -> None:
     if not reachable(folder / "inside"):
         raise SandboxError(
             f"{folder} cannot be entered by the account PostgreSQL runs as. Started by root, the sandbox "
-            f"needs a data folder outside of homes: leave YARLUNG_DATA empty or set it to a folder below /var/tmp."
+            "needs a data folder outside of homes: leave YARLUNG_DATA empty or let it name one below /var/tmp."
         )
 
 

@@ -55,7 +55,8 @@ def run(command: list[str], *, scratch: bool) -> int:
             if not folder.is_held():
                 running.enter_context(folder.held())
                 env = services_in(folder.path, running, env, durable=True)
-        program = shutil.which(command[0], path=f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}")
+        env["PATH"] = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '')}"
+        program = shutil.which(command[0], path=env["PATH"])
         if program is None:
             raise SandboxError(f"There is no command {command[0]!r}.")
         return subprocess.run([program, *command[1:]], check=False, env=env, cwd=PROJECT).returncode  # noqa: S603

@@ -8,6 +8,8 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +136,21 @@ def _this_boot() -> str:
     with contextlib.suppress(OSError):
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
+
+
+def main() -> int:
+    """`make forget`: throw the sandbox's data away, unless it is in use."""
+    folder = DataFolder()
+    try:
+        if folder.path.exists():
+            with folder.prepare().held():
+                shutil.rmtree(folder.path)
+    except SandboxError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{folder.path} is gone; the next `make run` starts with fresh seeds.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
