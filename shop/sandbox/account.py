@@ -42,7 +42,7 @@ def _make_account(name: str) -> pwd.struct_passwd | None:
     useradd = shutil.which("useradd") or "/usr/sbin/useradd"
     options = ["--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent"]
     try:
-        subprocess.run(  # noqa: S603  fixed arguments
+        subprocess.run(
             [useradd, *options, "--shell", "/usr/sbin/nologin", name],
             check=False,
             capture_output=True,
@@ -63,7 +63,7 @@ def require_reachable(folder: Path) -> None:
     if not reachable(folder / "inside"):
         raise SandboxError(
             f"{folder} cannot be entered by the account PostgreSQL runs as. Started by root, the sandbox "
-            "needs a data folder outside of homes: leave YARLUNG_DATA empty or let it name one below /var/tmp."
+            "needs a data folder outside of homes: leave YARLUNG_DATA empty or name one below /var/tmp."
         )
 
 

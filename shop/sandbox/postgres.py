@@ -191,7 +191,7 @@ class Postgres:
         password = self.folder / "password"
         password.write_text(secrets.token_urlsafe(24))
         password.chmod(0o600)
-        done = subprocess.run(  # noqa: S603  our own arguments
+        done = subprocess.run(
             [
                 *(self.program("initdb"), "--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8"),
                 *("--locale", "C.UTF-8", "--locale-provider", "builtin", "--data-checksums"),

@@ -47,7 +47,7 @@ def spawn(
             os._exit(1)
 
     def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen(  # noqa: S603  our own commands
+        return subprocess.Popen(
             [str(part) for part in command],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -168,7 +168,7 @@ def is_ready(port: int) -> bool:
 
 def welcome(shop: Shop) -> None:
     """Say where the shop is and who may sign in."""
-    logins = subprocess.run(  # noqa: S603  our own command
+    logins = subprocess.run(
         [SHOP, "demo-logins"],
         check=False,
         capture_output=True,
