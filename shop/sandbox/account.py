@@ -60,7 +60,7 @@ def reachable(path: Path) -> bool:
 
 def require_reachable(folder: Path) -> None:
     """Refuse a data folder the unprivileged account cannot enter, instead of opening somebody's home."""
-    if not reachable(folder / "inside"):
+    if not reachable(folder):
         raise SandboxError(
             f"{folder} cannot be entered by the account PostgreSQL runs as. Started by root, the sandbox "
             "needs a data folder outside of homes: leave YARLUNG_DATA empty or name one below /var/tmp."
