@@ -52,7 +52,8 @@ SETTINGS = {
     "unix_socket_permissions": "0700",
 }
 DURABLE = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
-FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+# Survives a crash of the server (commits still reach the kernel), not one of the machine.
+FLEETING = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
 
 
 def programs() -> tuple[Path, Path]:

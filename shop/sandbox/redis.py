@@ -123,7 +123,10 @@ class Redis:
         self.start()
 
     def client(self) -> redis.Redis:
-        return redis.Redis(host="127.0.0.1", port=self.port, password=self.password, socket_timeout=5)
+        """A connection that fails at once when the server is away."""
+        return redis.Redis(
+            host="127.0.0.1", port=self.port, password=self.password, socket_timeout=5, retry=None
+        )
 
     def _choose_address(self) -> None:
         """The address of last time if it is free, so that what is configured with it still works."""

@@ -1,0 +1,1 @@
+"""The sandbox: private services and the supervisor that keeps the shop running on a laptop."""
