@@ -215,7 +215,6 @@ def main(arguments: list[str] | None = None) -> int:
             shop.env["PYTHONUNBUFFERED"] = "1"
             try:
                 run(shop)
-                supervisor.say("run", "stopping …")
             finally:
                 supervisor.stop()
     except SandboxError as error:

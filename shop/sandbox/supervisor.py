@@ -169,17 +169,17 @@ class Supervisor:
 
         A second Ctrl-C (or SIGTERM) skips the waiting.
         """
-        asked = self.stop_requests
+        self.stop_requests = max(self.stop_requests, 1)
+        self.say("run", "stopping; Ctrl-C again stops at once")
         running = [child for child in self.children if child.runs()]
         for child in running:
             if child.process is not None:
                 with contextlib.suppress(ProcessLookupError):
                     child.process.terminate()
-        self.stop_requests = max(asked, 1)
         deadline = time.monotonic() + SECONDS_TO_STOP
-        while any(child.runs() for child in running):
-            if time.monotonic() > deadline or self.stop_requests > max(asked, 1):
-                self.say("run", f"killing {', '.join(child.name for child in running if child.runs())}")
+        while running := [child for child in running if child.runs()]:
+            if time.monotonic() > deadline or self.stop_requests > 1:
+                self.say("run", f"killing {', '.join(child.name for child in running)}")
                 break
             self.turn()
         for child in self.children:
