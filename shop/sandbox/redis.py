@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from shop.sandbox.processes import SandboxError, free_port, kill_group, spawn, stop, stop_leftover, wait_until
 
@@ -124,9 +126,8 @@ class Redis:
 
     def client(self) -> redis.Redis:
         """A connection that fails at once when the server is away."""
-        return redis.Redis(
-            host="127.0.0.1", port=self.port, password=self.password, socket_timeout=5, retry=None
-        )
+        at_once = Retry(NoBackoff(), 0)
+        return redis.Redis("127.0.0.1", self.port, password=self.password, socket_timeout=5, retry=at_once)
 
     def _choose_address(self) -> None:
         """The address of last time if it is free, so that what is configured with it still works."""

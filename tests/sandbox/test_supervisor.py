@@ -14,7 +14,7 @@ import pytest
 from shop.sandbox.processes import wait_until
 
 # A little house of two children: one with a child of its own, one that dies at once every time.
-PROGRAM = """
+PROGRAM = '''
 import os, sys
 from pathlib import Path
 from shop.sandbox.supervisor import Child, Supervisor
@@ -23,7 +23,7 @@ folder = Path(sys.argv[1])
 house = Supervisor()
 house.on_change = lambda pids: (folder / "pids").write_text(" ".join(map(str, pids)))
 env = dict(os.environ, FOLDER=str(folder))
-steady = 'echo hello; sleep 300 & echo "$!" > "$FOLDER/grandchild"; {steady}'
+steady = """{first} echo hello; sleep 300 & echo "$!" > "$FOLDER/grandchild"; wait"""
 house.add(Child("steady", ["bash", "-c", steady], env, folder))
 if {brittle}:
     house.add(Child("brittle", ["bash", "-c", "echo I fall; exit 3"], env, folder))
@@ -31,18 +31,17 @@ while not house.stopping:
     house.turn()
 house.stop()
 print("over", flush=True)
-"""
-WAITS = "wait"
-IGNORES = "trap '' TERM; while true; do sleep 1; done"
+'''
+DEAF = "trap '' TERM;"
 
 
 class House:
     """A supervisor in a process of its own, and what it has said so far."""
 
-    def __init__(self, folder: Path, *, steady: str = WAITS, brittle: bool = False) -> None:
+    def __init__(self, folder: Path, *, first: str = "", brittle: bool = False) -> None:
         self.folder = folder
         self.said = folder / "said"
-        program = PROGRAM.replace("{steady}", steady).replace("{brittle}", str(brittle))
+        program = PROGRAM.replace("{first}", first).replace("{brittle}", str(brittle))
         with self.said.open("wb") as said:
             command = [sys.executable, "-c", program, str(folder)]
             self.process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT)
@@ -99,7 +98,7 @@ def test_a_stop_ends_children_and_grandchildren(house_in: Callable[..., House], 
 
 
 def test_a_second_ctrl_c_does_not_wait_for_a_child_that_will_not_end(house_in: Callable[..., House]) -> None:
-    house = house_in(steady=IGNORES)
+    house = house_in(first=DEAF)
     pids = house.pids()
     house.process.send_signal(signal.SIGINT)
     house.waits_for(lambda: house.says("Ctrl-C again stops at once"))
