@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import smtplib
 import subprocess
@@ -14,8 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from shop.sandbox.account import unprivileged_ids, within_reach
 from shop.sandbox.folder import PROJECT
 from shop.sandbox.mailbox import list_mails, read_mail
+from shop.sandbox.postgres import programs
 from shop.sandbox.processes import SandboxError, wait_until, works_in
 from shop.sandbox.services import MailSink, Postgres, start_mail_sink, start_postgres, start_redis
 
@@ -221,3 +224,26 @@ def lives(pid: int) -> bool:
 def test_only_a_process_that_works_in_a_folder_counts_as_its_server(folder: Path) -> None:
     assert not works_in(os.getpid(), folder)
     assert works_in(os.getpid(), Path.cwd())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root starts PostgreSQL as somebody else")
+def test_programs_in_a_closed_home_are_copied_to_where_postgres_account_may_run_them(folder: Path) -> None:
+    real, libraries = programs()
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    here = home / "site" / "package" / real.name
+    (here / "bin").mkdir(parents=True)
+    shutil.copy2(real / "bin" / "initdb", here / "bin" / "initdb")
+    (here / "bin" / "initdb").chmod(0o700)
+    shutil.copytree(libraries, home / "site" / libraries.name)
+    copy = within_reach(here, home / "site" / libraries.name)
+    try:
+        uid, gid = unprivileged_ids() or (0, 0)
+        done = subprocess.run(
+            [copy / "bin" / "initdb", "--version"], user=uid, group=gid, extra_groups=[], capture_output=True
+        )
+        assert done.stdout.decode().startswith("initdb (PostgreSQL)")
+        assert within_reach(here, home / "site" / libraries.name) == copy
+        assert home.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(copy.parents[1])
