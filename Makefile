@@ -29,7 +29,7 @@ lint: setup-dev $(CATALOGUES) ## style, types, floors, migrations and translatio
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ruff format --quiet --check $(CODE)
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python .ci/translations.py check
 	@$(MAKE) --no-print-directory migrations-check
 

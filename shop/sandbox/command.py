@@ -15,9 +15,9 @@ import sys
 from pathlib import Path
 
 from shop.sandbox.folder import PROJECT, DataFolder
+from shop.sandbox.given import environment
 from shop.sandbox.mail import MailSink
 from shop.sandbox.processes import SandboxError
-from shop.sandbox.run import environment
 from shop.sandbox.services import scratch_folder, start_mail_sink, start_postgres, start_redis
 
 

@@ -6,18 +6,15 @@ import argparse
 import contextlib
 import ctypes
 import http.client
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv import dotenv_values
-
 from shop.sandbox.folder import PROJECT, DataFolder
+from shop.sandbox.given import environment, require_answers, require_free_port
 from shop.sandbox.mail import MailSink
 from shop.sandbox.postgres import Postgres
 from shop.sandbox.processes import PR_SET_PDEATHSIG, SandboxError
@@ -54,28 +51,6 @@ class Shop:
 
     def child(self, name: str, role: str, *command: str) -> Child:
         return Child(name, command, {**self.env, "PROCESS_ROLE": role}, PROJECT)
-
-
-def environment() -> dict[str, str]:
-    """What the person set: the environment over .env; an empty value counts as not set."""
-    in_file = {name: value for name, value in dotenv_values(PROJECT / ".env").items() if value}
-    return {**in_file, **{name: value for name, value in os.environ.items() if value}}
-
-
-def require_free_port(text: str) -> None:
-    """Refuse a port somebody else listens on, before anything is started."""
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise SandboxError(f"PORT must be a number from 1 to 65535, not {text!r}.")
-    port = int(text)
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise SandboxError(
-                f"Port {port} cannot be used ({error.strerror}): another program listens there. "
-                f"Stop it, or choose another port: PORT={port + 1} make run"
-            ) from None
 
 
 def start_services(shop: Shop) -> None:
@@ -183,6 +158,7 @@ def welcome(shop: Shop) -> None:
 def run(shop: Shop) -> None:
     """Start everything, look after it until somebody asks to stop."""
     require_free_port(shop.env["PORT"])
+    require_answers(shop.env)
     shop.folder.end_leftovers()
     shop.supervisor.on_change = shop.folder.remember_processes
     start_services(shop)

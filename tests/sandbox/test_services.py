@@ -17,10 +17,11 @@ import pytest
 
 from shop.sandbox.account import unprivileged_ids, within_reach
 from shop.sandbox.folder import PROJECT
+from shop.sandbox.mail import MailSink
 from shop.sandbox.mailbox import list_mails, read_mail
-from shop.sandbox.postgres import programs
+from shop.sandbox.postgres import Postgres, programs
 from shop.sandbox.processes import SandboxError, wait_until, works_in
-from shop.sandbox.services import MailSink, Postgres, start_mail_sink, start_postgres, start_redis
+from shop.sandbox.services import start_mail_sink, start_postgres, start_redis
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +149,7 @@ def test_redis_keeps_its_address_and_what_it_was_told(folder: Path) -> None:
         settings = redis.client().config_get("*")
         assert settings["maxmemory-policy"] == "noeviction"
         assert settings["appendonly"] == "yes"
-        assert int(settings["maxmemory"]) > 0
+        assert settings["maxmemory"] != "0"
     finally:
         redis.stop()
 

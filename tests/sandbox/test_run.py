@@ -1,0 +1,164 @@
+"""`make run` as a person meets it: it starts from nothing, keeps its data, and leaves nobody behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from shop.sandbox.folder import PROJECT, DataFolder
+from shop.sandbox.processes import free_port, wait_until
+from shop.sandbox.services import start_postgres
+
+OWN_SETTINGS = ("DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_SINK_FOLDER", "APP_ENV", "SECRET_KEY")
+SECONDS_TO_START = 150
+
+
+class Run:
+    """One `python -m shop.sandbox.run` on a folder and a port of its own."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        settings.setdefault("PORT", str(free_port()))
+        kept = {name: value for name, value in os.environ.items() if name not in OWN_SETTINGS}
+        env = {**kept, "YARLUNG_DATA": str(folder), **settings}
+        self.address = f"http://127.0.0.1:{settings['PORT']}"
+        self.said = folder.parent / f"{folder.name}.said"
+        with self.said.open("ab") as said:
+            command = [sys.executable, "-m", "shop.sandbox.run"]
+            self.process = subprocess.Popen(
+                command, stdout=said, stderr=subprocess.STDOUT, env=env, cwd=PROJECT
+            )
+
+    def words(self) -> str:
+        return self.said.read_text(errors="replace")
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            return f"ready: {self.address}" in self.words() or self.process.poll() is not None
+
+        assert wait_until(ready, SECONDS_TO_START, every=0.2), self.words()
+        assert self.process.poll() is None, self.words()
+
+    def get(self, path: str) -> str:
+        with urllib.request.urlopen(f"{self.address}{path}", timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def end(self, sign: signal.Signals) -> None:
+        """Send the signal and wait; whatever still runs on the folder is a fault."""
+        self.process.send_signal(sign)
+        self.process.wait(60)
+        assert wait_until(lambda: not users_of(self.folder), 45, every=0.2), users_of(self.folder)
+
+
+def users_of(folder: Path) -> dict[int, str]:
+    """The processes that were started for this sandbox: its folder stands in their environment."""
+    mark, found = f"YARLUNG_DATA={folder}".encode(), {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if mark in (place / "environ").read_bytes().split(b"\0"):
+                found[int(place.name)] = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode()[:120]
+    return found
+
+
+@pytest.fixture(scope="module")
+def place(shared_folder: Path) -> Path:
+    return shared_folder / "market"
+
+
+@pytest.fixture
+def runs() -> Iterator[list[Run]]:
+    """Ends every run a test leaves standing, so that a failure does not disturb the next test."""
+    started: list[Run] = []
+    yield started
+    for run in started:
+        if run.process.poll() is None:
+            run.process.terminate()
+            run.process.wait(60)
+
+
+def test_it_starts_from_nothing_and_a_second_run_keeps_what_the_first_had(
+    place: Path, runs: list[Run]
+) -> None:
+    runs.append(first := Run(place))
+    first.wait_until_ready()
+    assert "@" in first.words(), "the demo accounts are named"
+    assert "<html" in first.get("/")
+    assert "<html" in first.get("/sandbox/mail")
+    with psycopg.connect(DataFolder(place).published()["DATABASE_URL"]) as connection:
+        connection.execute("CREATE TABLE kept_by_the_test AS SELECT 42 AS n")
+        products = connection.execute("SELECT count(*) FROM product").fetchone()
+    assert products is not None
+    assert products[0] > 0
+
+    another = Run(place)
+    assert another.process.wait(30) == 1
+    assert f"already running at {first.address}" in another.words()
+    first.end(signal.SIGTERM)
+
+    runs.append(second := Run(place))
+    second.wait_until_ready()
+    with psycopg.connect(DataFolder(place).published()["DATABASE_URL"]) as connection:
+        assert connection.execute("SELECT n FROM kept_by_the_test").fetchone() == (42,)
+        assert connection.execute("SELECT count(*) FROM product").fetchone() == products
+    assert not re.search(r"^seed ", second.words().partition("stopping")[2], re.MULTILINE), "seeds come once"
+    second.end(signal.SIGINT)
+    assert "Traceback" not in second.words()
+
+
+def test_a_killed_run_leaves_nobody_and_the_next_one_starts(place: Path, runs: list[Run]) -> None:
+    runs.append(killed := Run(place))
+    killed.wait_until_ready()
+    killed.end(signal.SIGKILL)
+    runs.append(again := Run(place))
+    again.wait_until_ready()
+    assert "<html" in again.get("/")
+    again.end(signal.SIGINT)
+
+
+def test_a_busy_port_is_named_and_nothing_is_started(place: Path) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        run = Run(place, PORT=str(port))
+        assert run.process.wait(30) == 1
+        assert f"Port {port} cannot be used" in run.words()
+        assert f"PORT={port + 1} make run" in run.words()
+        assert not users_of(place)
+
+
+def test_a_port_that_is_no_number_is_refused_with_a_sentence(place: Path) -> None:
+    run = Run(place, PORT="eighty")
+    assert run.process.wait(30) == 1
+    assert "PORT must be a number from 1 to 65535, not 'eighty'" in run.words()
+
+
+def test_a_database_of_ones_own_replaces_the_sandboxs(folder: Path, runs: list[Run]) -> None:
+    server = start_postgres(folder / "elsewhere", durable=False)
+    try:
+        runs.append(run := Run(folder / "market", DATABASE_URL=server.url))
+        run.wait_until_ready()
+        assert "<html" in run.get("/")
+        assert not (folder / "market" / "postgres").exists()
+        with psycopg.connect(server.url) as connection:
+            assert connection.execute("SELECT count(*) > 0 FROM product").fetchone() == (True,)
+        run.end(signal.SIGTERM)
+    finally:
+        server.stop()
+
+
+def test_a_database_that_does_not_answer_is_named(folder: Path) -> None:
+    run = Run(folder / "market", DATABASE_URL=f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+    assert run.process.wait(60) == 1
+    assert "DATABASE_URL is set, but no database answers there" in run.words()
