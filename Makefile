@@ -41,7 +41,7 @@ fmt: setup-dev ## put the code into shape
 	@$(BIN)/ruff format $(CODE)
 
 bench: setup-dev $(CATALOGUES) ## measure; ARGS go to pytest
-	@$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' tests/bench $(ARGS)
+	@$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench $(ARGS)
 
 i18n: setup-dev ## collect the texts of code and templates into the catalogues of all languages
 	@$(BIN)/python .ci/translations.py update

@@ -27,7 +27,7 @@ PYTHON = sys.executable
 SHOP = str(Path(sys.executable).parent / "shop")
 # A laptop's root is warned about root by every worker at every start; servers do not start workers this way.
 CALM = "ignore:You're running the worker with superuser"
-CELERY = (PYTHON, "-W", CALM, "-m", "celery", "--app", "workers.app")
+CELERY = (PYTHON, "-W", CALM, "-m", "celery", "--quiet", "--app", "workers.app")
 
 # Queue -> processes. A slow mail server must not hold up routing, so each kind of work has its own worker;
 # on two cores the rare heavy queues share one process (docs/operations.md has the numbers for servers).

@@ -1,0 +1,1 @@
+"""The promises of the shop, each as a test; the folders mirror the packages."""
