@@ -1,0 +1,1 @@
+"""What is sold and what there is of it: cooperatives, products, SKUs, prices, lots, stock, counters, search."""

@@ -1,0 +1,1 @@
+"""Stock truth: lots, levels, the ledger of movements, and what may still be promised."""

@@ -1,0 +1,1 @@
+"""The doors of the catalogue, one file per audience."""

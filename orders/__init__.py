@@ -1,0 +1,1 @@
+"""The order life: cart, checkout, routing, fulfilment, payments, notices, settlement."""

@@ -1,0 +1,129 @@
+"""The parts counters do, and which lot each pack comes from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from catalogue.models import Counter
+from catalogue.stock.models import StockLevel
+from orders.models import Order, OrderLine
+from orders.states import FulfilmentRole, FulfilmentStatus, values
+from shop.db import Base, HasId, HasTimes
+
+
+class Fulfilment(HasId, HasTimes, Base):
+    """The part of an order that one counter does. `due_at` is when it should be ready (UTC)."""
+
+    __tablename__ = "fulfilment"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"), index=True)
+    counter_id: Mapped[int] = mapped_column(ForeignKey("counter.id"))
+    role: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="assigned")
+    plan_id: Mapped[int | None] = mapped_column(ForeignKey("routing_plan.id"))
+    due_at: Mapped[datetime]
+    accepted_at: Mapped[datetime | None]
+    ready_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    rejected_reason: Mapped[str | None]
+
+    order: Mapped[Order] = relationship()
+    counter: Mapped[Counter] = relationship()
+    allocations: Mapped[list[Allocation]] = relationship(
+        back_populates="fulfilment", order_by="Allocation.id", foreign_keys="Allocation.fulfilment_id"
+    )
+
+    __table_args__ = (
+        CheckConstraint(f"role IN {values(FulfilmentRole)}", name="role"),
+        CheckConstraint(f"status IN {values(FulfilmentStatus)}", name="status"),
+        CheckConstraint("(status = 'rejected') = (rejected_reason IS NOT NULL)", name="rejected_has_reason"),
+        Index(
+            "uq_fulfilment_open_part",
+            "order_id",
+            "counter_id",
+            "role",
+            unique=True,
+            postgresql_where=sa.text("status NOT IN ('rejected', 'cancelled', 'received', 'handed_over')"),
+        ),
+        Index("ix_fulfilment_queue", "counter_id", "status", "due_at", "id"),
+    )
+
+
+class Allocation(HasId, HasTimes, Base):
+    """Packs of one lot at one location, set aside for an order line.
+
+    reserved (at `level`) → in_transit (left the sending counter) → reserved (at the pickup counter) → shipped;
+    or released.
+    """
+
+    __tablename__ = "allocation"
+
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), index=True)
+    fulfilment_id: Mapped[int] = mapped_column(ForeignKey("fulfilment.id"), index=True)
+    level_id: Mapped[int] = mapped_column(ForeignKey("stock_level.id"))
+    quantity: Mapped[int] = mapped_column(sa.Integer)
+    state: Mapped[str] = mapped_column(server_default="reserved")
+    picked_at: Mapped[datetime | None]
+
+    fulfilment: Mapped[Fulfilment] = relationship(back_populates="allocations")
+    line: Mapped[OrderLine] = relationship()
+    level: Mapped[StockLevel] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("state IN ('reserved', 'in_transit', 'shipped', 'released')", name="state"),
+        Index("ix_allocation_level", "level_id", postgresql_where=sa.text("state = 'reserved'")),
+    )
+
+
+class Rejection(HasId, HasTimes, Base):
+    """A counter said it cannot give this SKU for this order; routing does not ask it again for that order."""
+
+    __tablename__ = "rejection"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
+    counter_id: Mapped[int] = mapped_column(ForeignKey("counter.id"))
+    sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"))
+    quantity: Mapped[int] = mapped_column(sa.Integer)
+    reason: Mapped[str]
+    actor: Mapped[str]
+
+    __table_args__ = (UniqueConstraint("order_id", "counter_id", "sku_id"),)
+
+
+class RoutingCosts(HasId, HasTimes, Base):
+    """The weights of routing, in fen; the newest row applies and every plan names the one it used."""
+
+    __tablename__ = "routing_costs"
+
+    parcel_fen: Mapped[int]
+    per_km_fen: Mapped[int]
+    cold_parcel_fen: Mapped[int]
+    transfer_fen: Mapped[int]
+    load_fen: Mapped[int]
+    ageing_fen: Mapped[int]
+    horizon_days: Mapped[int] = mapped_column(sa.Integer)
+    unfilled_fen: Mapped[int]
+
+
+class RoutingPlan(HasId, HasTimes, Base):
+    """A plan as it was decided, with its cost by component and its reasons; never changed afterwards."""
+
+    __tablename__ = "routing_plan"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"), index=True)
+    version: Mapped[int] = mapped_column(sa.Integer)
+    costs_id: Mapped[int] = mapped_column(ForeignKey("routing_costs.id"))
+    cost_fen: Mapped[int]
+    bound_fen: Mapped[int]
+    proved: Mapped[bool]
+    solver: Mapped[str]
+    seconds: Mapped[float]
+    plan: Mapped[dict[str, Any]]
+
+    __table_args__ = (UniqueConstraint("order_id", "version"),)

@@ -1,0 +1,1 @@
+"""How money comes in and goes back; every fen that moved is one insert-only row."""

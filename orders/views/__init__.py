@@ -1,0 +1,1 @@
+"""The doors of the order life, one file per audience."""

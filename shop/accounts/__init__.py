@@ -1,0 +1,1 @@
+"""Users, roles, organisations' members, API tokens, sessions, and the policy of who may do what."""

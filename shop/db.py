@@ -1,0 +1,140 @@
+"""The one database: engine settings by kind of process, the base of all tables, and retries of short transactions."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
+
+from shop.config import ProcessRole, Settings
+
+Result = TypeVar("Result")
+
+
+class Base(DeclarativeBase):
+    """Every table: big integer ids, aware UTC times, JSON as JSONB, predictable constraint names."""
+
+    registry = registry(
+        metadata=MetaData(
+            naming_convention={
+                "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+                "pk": "pk_%(table_name)s",
+            }
+        ),
+        type_annotation_map={
+            int: BigInteger,
+            str: Text,
+            datetime: DateTime(timezone=True),
+            dict[str, Any]: JSONB,
+            dict[str, str]: JSONB,
+        },
+    )
+
+
+class HasId:
+    """A surrogate key made by the database."""
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, sort_order=-10)
+
+
+class HasTimes:
+    """When the row was made, by the database's clock."""
+
+    created_at: Mapped[datetime] = mapped_column(
+        DateTime(timezone=True), server_default=sa.func.now(), sort_order=90
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+# Timeouts in ms (statement, lock, idle in transaction) and pool sizes by kind of process: a web page must fail
+# fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
+TIMEOUTS: dict[ProcessRole, tuple[int, int, int]] = {
+    "web": (5_000, 2_000, 10_000),
+    "worker": (15_000, 3_000, 10_000),
+    "bulk_worker": (120_000, 3_000, 10_000),
+    "relay": (5_000, 1_000, 5_000),
+    "beat": (5_000, 1_000, 5_000),
+    "migrate": (0, 500, 60_000),
+    "report": (60_000, 1_000, 60_000),
+}
+
+
+def engine_options(settings: Settings) -> dict[str, Any]:
+    """Keyword arguments of create_engine for this kind of process."""
+    statement, lock, idle = TIMEOUTS[settings.process_role]
+    options = [
+        f"-c statement_timeout={statement}",
+        f"-c lock_timeout={lock}",
+        f"-c idle_in_transaction_session_timeout={idle}",
+        "-c timezone=UTC",
+    ]
+    if settings.process_role == "report":
+        options.append("-c default_transaction_read_only=on")
+    web = settings.process_role == "web"
+    return {
+        "pool_size": settings.web_threads if web else 1,
+        "max_overflow": 0 if web else 1,
+        "pool_timeout": 3,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        "connect_args": {
+            "options": " ".join(options),
+            "connect_timeout": 3,
+            "keepalives": 1,
+            "keepalives_idle": 30,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
+            "application_name": f"yarlung-{settings.process_role}",
+        },
+    }
+
+
+# Serialization failure, deadlock, lock not available: the transaction did nothing and may be repeated whole.
+REPEATABLE = {"40001", "40P01", "55P03"}
+
+
+def sqlstate(error: BaseException) -> str:
+    """PostgreSQL's five-character code of a database error, or ''."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", "") or "")
+
+
+def constraint_name(error: BaseException) -> str:
+    """The constraint a database error names, or ''."""
+    diagnostics = getattr(getattr(error, "orig", error), "diag", None)
+    return str(getattr(diagnostics, "constraint_name", "") or "")
+
+
+def in_transaction(session: Session, work: Callable[[], Result], *, tries: int = 3) -> Result:
+    """Run `work` and commit; repeat it whole, with jitter, when the database asks for that.
+
+    `work` must take everything it decides on from the database again each time. A lock that cannot be had
+    `tries` times, and any other error, is raised after a rollback.
+    """
+    for attempt in range(1, tries + 1):
+        try:
+            result = work()
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if sqlstate(error) not in REPEATABLE or attempt == tries:
+                raise
+            time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  jitter, no secret
+        except BaseException:
+            session.rollback()
+            raise
+        else:
+            return result
+    raise AssertionError("unreachable")

@@ -1,0 +1,47 @@
+"""Three languages: Chinese first, English and Tibetan complete; the reader's choice travels in the session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask, g, has_request_context, request, session
+from flask_babel import Babel, get_locale
+
+LOCALES: dict[str, str] = {"zh": "中文", "bo": "བོད་ཡིག", "en": "English"}
+DEFAULT_LOCALE = "zh"
+
+babel = Babel()
+
+
+def init_app(app: Flask) -> None:
+    """Attach Babel: translations stand in shop/translations, times are shown in Asia/Shanghai."""
+    app.config.update(
+        BABEL_DEFAULT_LOCALE=DEFAULT_LOCALE,
+        BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
+        BABEL_TRANSLATION_DIRECTORIES=f"{app.root_path}/translations",
+    )
+    babel.init_app(app, locale_selector=choose_locale)
+
+
+def choose_locale() -> str:
+    """The language of this request: chosen by the reader, else the browser's best match, else Chinese."""
+    if not has_request_context():
+        return DEFAULT_LOCALE
+    forced = g.get("locale") or session.get("locale")
+    if forced in LOCALES:
+        return str(forced)
+    return request.accept_languages.best_match(list(LOCALES), DEFAULT_LOCALE) or DEFAULT_LOCALE
+
+
+def current_locale() -> str:
+    """'zh', 'bo' or 'en': the language texts are now shown in (request, mail or command)."""
+    locale = get_locale()
+    return locale.language if locale is not None and locale.language in LOCALES else DEFAULT_LOCALE
+
+
+def localised(texts: Mapping[str, str] | None, locale: str | None = None) -> str:
+    """The text in the reader's language, else Chinese, else whatever there is."""
+    if not texts:
+        return ""
+    wanted = locale or current_locale()
+    return texts.get(wanted) or texts.get(DEFAULT_LOCALE) or next(iter(texts.values()), "")
