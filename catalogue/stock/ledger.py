@@ -1,0 +1,74 @@
+"""Write the stock ledger: the one way a quantity anywhere changes."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from catalogue.stock.models import Lot, MovementKind, StockLevel, StockMovement
+
+
+def level_for(session: Session, lot_id: int, location_id: int) -> StockLevel:
+    """The level of a lot at a location, made at zero if it is new, and locked until the transaction ends."""
+    sku_id = session.execute(select(Lot.sku_id).where(Lot.id == lot_id)).scalar_one()
+    session.execute(
+        insert(StockLevel)
+        .values(lot_id=lot_id, location_id=location_id, sku_id=sku_id)
+        .on_conflict_do_nothing(index_elements=["lot_id", "location_id"])
+    )
+    statement = (
+        select(StockLevel)
+        .where(StockLevel.lot_id == lot_id, StockLevel.location_id == location_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return session.execute(statement).scalar_one()
+
+
+def move(
+    session: Session,
+    level_id: int,
+    kind: MovementKind,
+    *,
+    on_hand: int = 0,
+    reserved: int = 0,
+    source_type: str,
+    source_id: str | int,
+    actor: str,
+    note: str = "",
+) -> bool:
+    """Append one movement (changes in packs) and return True; False if this cause already moved this level so.
+
+    The database refuses a balance below zero, a reservation beyond what is there (IntegrityError), and reserving
+    or shipping a lot that may not be sold.
+    """
+    statement = (
+        insert(StockMovement)
+        .values(
+            level_id=level_id,
+            kind=kind.value,
+            d_on_hand=on_hand,
+            d_reserved=reserved,
+            source_type=source_type,
+            source_id=str(source_id),
+            actor=actor,
+            note=note,
+        )
+        .returning(StockMovement.seq)
+    )
+    # The BEFORE trigger would move the level even for a row that ON CONFLICT then skips, so ask first; the level's
+    # row lock, taken here, keeps the answer true, and the unique constraint stands behind it.
+    session.execute(select(StockLevel.id).where(StockLevel.id == level_id).with_for_update())
+    seen = session.execute(
+        select(StockMovement.seq).where(
+            StockMovement.level_id == level_id,
+            StockMovement.source_type == source_type,
+            StockMovement.source_id == str(source_id),
+            StockMovement.kind == kind.value,
+        )
+    ).first()
+    if seen is not None:
+        return False
+    session.execute(statement)
+    return True

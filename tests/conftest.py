@@ -1,0 +1,130 @@
+"""A real database for every test: one migrated template per run, one clone of it per test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
+
+from shop.app import create_app
+from shop.config import Settings, load_settings
+from shop.db import db
+from tests.builders import Builder
+
+
+class Servers:
+    """The PostgreSQL and Redis of this run: the environment's if named there, else private ones."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
+        if not (database_url and redis_url):
+            from shop.sandbox.services import scratch_folder, start_postgres, start_redis
+
+            folder = stack.enter_context(scratch_folder())
+            if not database_url:
+                postgres = start_postgres(folder / "postgres", durable=False)
+                stack.callback(postgres.stop)
+                database_url = postgres.url
+            if not redis_url:
+                redis = start_redis(folder / "redis")
+                stack.callback(redis.stop)
+                redis_url = redis.url
+        self.url = make_url(database_url).set(drivername="postgresql")
+        self.redis_url = redis_url
+
+    def run(self, statement: str) -> None:
+        """Run one statement outside a transaction on the maintenance database."""
+        with psycopg.connect(self.url.render_as_string(hide_password=False), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def url_of(self, database: str) -> str:
+        """The address of another database on the same server."""
+        return self.url.set(database=database).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """PostgreSQL and Redis for the whole run."""
+    with ExitStack() as stack:
+        yield Servers(stack)
+
+
+def settings_for(database_url: str, redis_url: str) -> Settings:
+    """The settings tests run with: no limits on how often, mails to nobody."""
+    return load_settings(
+        app_env="test",
+        database_url=database_url,
+        redis_url=redis_url,
+        smtp_url="smtp://127.0.0.1:1",
+        rate_limits=False,
+        log_level="WARNING",
+    )
+
+
+@pytest.fixture(scope="session")
+def template_database(servers: Servers) -> Iterator[str]:
+    """A database with every migration run, to clone from."""
+    from flask_migrate import upgrade
+
+    name = f"yarlung_test_{uuid.uuid4().hex[:12]}"
+    servers.run(f"CREATE DATABASE {name}")
+    app = create_app(settings_for(servers.url_of(name), servers.redis_url))
+    with app.app_context():
+        upgrade()
+        db.engine.dispose()
+    yield name
+    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(servers: Servers, template_database: str) -> Iterator[str]:
+    """A fresh migrated database, dropped after the test."""
+    name = f"{template_database}_{uuid.uuid4().hex[:8]}"
+    servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield servers.url_of(name)
+    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def redis_url(servers: Servers) -> str:
+    """The run's Redis."""
+    return servers.redis_url
+
+
+@pytest.fixture
+def app(database_url: str, redis_url: str) -> Iterator[Flask]:
+    """The shop on a fresh database."""
+    application = create_app(settings_for(database_url, redis_url))
+    yield application
+    with application.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A browser without a screen."""
+    return app.test_client()
+
+
+@pytest.fixture
+def session(database_url: str) -> Iterator[Session]:
+    """A session on the test's database; what it commits is really committed."""
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    with Session(engine, expire_on_commit=False) as opened:
+        yield opened
+    engine.dispose()
+
+
+@pytest.fixture
+def build(session: Session) -> Builder:
+    """Makes cooperatives, goods, counters and lots in few words."""
+    return Builder(session)
