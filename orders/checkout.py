@@ -1,0 +1,274 @@
+"""Turn what somebody wants into an order that holds its stock: one short transaction that cannot oversell."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import ClassVar
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import insert, select
+from sqlalchemy.dialects.postgresql import insert as insert_or_skip
+from sqlalchemy.orm import Session
+
+from catalogue.models import Counter, Product, Sku
+from catalogue.stock.availability import promise
+from catalogue.stock.models import Channel
+from orders.models import DeliveryTariff, Order, OrderContact, OrderEvent, OrderLine, Reservation
+from orders.payments.gateway import methods_for
+from orders.pricing import PricedLine, Quote, Tariff, price
+from orders.routing.problem import COLD, distance_m
+from orders.states import OrderStatus
+from shop import audit
+from shop.audit import Actor
+from shop.errors import DomainError, Invalid
+from shop.outbox import emit
+
+MINUTES_TO_PAY = 30
+MOST_LINES = 100
+# No vowels and nothing that reads like something else on a small screen or over the phone.
+NUMBER_ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
+
+
+class CounterClosed(DomainError):
+    """The chosen counter takes no orders."""
+
+    code: ClassVar[str] = "counter_closed"
+    title = _l("This counter takes no orders at present, please choose another")
+
+
+class PriceChanged(DomainError):
+    """The total is not what the customer saw; `errors` has the new one."""
+
+    code: ClassVar[str] = "price_changed"
+    title = _l("The price has changed, please look at the new total and order again")
+
+
+class OutsideDeliveryArea(DomainError):
+    """No counter delivers to that place."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "outside_delivery_area"
+    title = _l("We do not deliver to this place yet, please collect at a counter")
+
+
+@dataclass(frozen=True)
+class DraftLine:
+    """Packs wanted of a SKU."""
+
+    sku_id: int
+    quantity: int
+
+
+@dataclass(frozen=True)
+class Contact:
+    """Who to tell; `email` may be empty."""
+
+    name: str
+    phone: str
+    email: str = ""
+    locale: str = "zh"
+
+
+@dataclass(frozen=True)
+class Pickup:
+    """Collected at a counter."""
+
+    counter_id: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Brought to a place in Wuhan (WGS-84 when the position is known)."""
+
+    district: str
+    street: str
+    lat: float | None = None
+    lng: float | None = None
+
+
+@dataclass(frozen=True)
+class OrderDraft:
+    """Everything an order is made from. `expected_total_fen` is what the customer was shown, if anything was."""
+
+    lines: tuple[DraftLine, ...]
+    contact: Contact
+    fulfilment: Pickup | Delivery
+    payment_method: str = "at_counter"
+    user_id: int | None = None
+    note: str = ""
+    kind: str = "retail"
+    organisation_id: int | None = None
+    po_number: str | None = None
+    needed_by: date | None = None
+    expected_total_fen: int | None = None
+
+
+def quote(session: Session, draft: OrderDraft) -> Quote:
+    """Today's price of a draft. Raises Invalid with each line at fault."""
+    wanted = {line.sku_id: line.quantity for line in draft.lines}
+    if not wanted or len(wanted) != len(draft.lines) or len(wanted) > MOST_LINES:
+        raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
+    statement = (
+        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order)
+        .join(Product)
+        .where(Sku.id.in_(wanted), Sku.active, Product.active)
+    )
+    found = {row.id: row for row in session.execute(statement)}
+    faults: list[dict[str, object]] = []
+    lines = []
+    for sku_id, quantity in wanted.items():
+        row = found.get(sku_id)
+        if row is None:
+            faults.append({"field": "lines", "sku_id": sku_id, "reason": "not_sold"})
+        elif not 1 <= quantity <= row.max_per_order:
+            faults.append({"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order})
+        else:
+            lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD))
+    if faults:
+        raise Invalid(_l("Some goods cannot be ordered like this"), errors=faults)
+    tariff = None if isinstance(draft.fulfilment, Pickup) else current_tariff(session)
+    return price(lines, tariff)
+
+
+def current_tariff(session: Session) -> Tariff:
+    """The delivery tariff that applies now."""
+    row = session.execute(select(DeliveryTariff).order_by(DeliveryTariff.id.desc()).limit(1)).scalar_one()
+    return Tariff(row.fee_fen, row.cold_fee_fen, row.free_from_fen)
+
+
+def place_order(
+    session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime
+) -> Order:
+    """Turn a draft into an order that holds its stock; the same `placement_key` gives the same order again.
+
+    Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, Invalid.
+    """
+    offer = quote(session, draft)
+    if draft.expected_total_fen is not None and draft.expected_total_fen != offer.total_fen:
+        raise PriceChanged(errors=[{"total_fen": offer.total_fen}])
+    check_fulfilment(session, draft.fulfilment)
+    order, is_new = insert_order(session, draft, offer, placement_key, now)
+    if not is_new:
+        return order
+    insert_parts(session, order, draft, offer)
+    audit.record(session, actor, "order.placed", "order", order.id, after={"status": order.status})
+    if order.status == OrderStatus.CONFIRMED:
+        emit(session, "order.route", f"{order.id}:placed", {"order_id": order.id})
+        emit(session, "order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"})
+    session.flush()
+    # Last, so that the hot rows are locked for one round trip and the commit.
+    promise(session, {line.sku_id: line.quantity for line in offer.lines}, channel_of(draft.kind))
+    return order
+
+
+def channel_of(kind: str) -> Channel:
+    """Consumers buy what stands in Wuhan, supermarkets what stands at the cooperatives."""
+    return Channel.ORIGIN if kind == "bulk" else Channel.COUNTERS
+
+
+def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> None:
+    """Raise CounterClosed or OutsideDeliveryArea when nobody could ever do this order."""
+    if isinstance(fulfilment, Pickup):
+        active = session.scalar(select(Counter.active).where(Counter.id == fulfilment.counter_id))
+        if not active:
+            raise CounterClosed()
+        return
+    counters = session.execute(
+        select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(Counter.active, Counter.delivers)
+    ).all()
+    place = place_of(fulfilment, [(row.lat, row.lng, row.district) for row in counters])
+    if place is None or not any(distance_m(row.lat, row.lng, *place) <= row.radius_m for row in counters):
+        raise OutsideDeliveryArea(errors=[{"field": "district"}])
+
+
+def place_of(
+    delivery: Delivery | OrderContact, counters: Sequence[tuple[float, float, str]]
+) -> tuple[float, float] | None:
+    """The delivery's position; without one, the middle of the district's counters (None if it has none)."""
+    if delivery.lat is not None and delivery.lng is not None:
+        return delivery.lat, delivery.lng
+    near = [(lat, lng) for lat, lng, district in counters if district == delivery.district]
+    if not near:
+        return None
+    return sum(lat for lat, _ in near) / len(near), sum(lng for _, lng in near) / len(near)
+
+
+def insert_order(
+    session: Session, draft: OrderDraft, offer: Quote, placement_key: str, now: datetime
+) -> tuple[Order, bool]:
+    """Insert the order row; False with the earlier order when this key has already placed one.
+
+    A rival with the same key in flight makes the insert wait, so there is no gap between look and leap.
+    """
+    method = next((m for m in methods_for(draft.kind) if m.code == draft.payment_method), None)
+    if method is None:
+        raise Invalid(_l("This way of paying is not offered"), errors=[{"field": "payment"}])
+    pickup = draft.fulfilment if isinstance(draft.fulfilment, Pickup) else None
+    waits = method.first_status == OrderStatus.AWAITING_PAYMENT
+    values = {
+        "kind": draft.kind,
+        "status": method.first_status.value,
+        "user_id": draft.user_id,
+        "organisation_id": draft.organisation_id,
+        "po_number": draft.po_number,
+        "needed_by": draft.needed_by,
+        "placement_key": placement_key,
+        "method": "pickup" if pickup else "delivery",
+        "pickup_counter_id": pickup.counter_id if pickup else None,
+        "payment_method": draft.payment_method,
+        "lines_fen": offer.lines_fen,
+        "delivery_fen": offer.delivery_fen,
+        "discount_fen": offer.discount_fen,
+        "total_fen": offer.total_fen,
+        "locale": draft.contact.locale,
+        "note": draft.note,
+        "expires_at": now + timedelta(minutes=MINUTES_TO_PAY) if waits else None,
+    }
+    while True:
+        names = {"number": new_number(), "pickup_code": f"{secrets.randbelow(10**8):08d}"}
+        statement = insert_or_skip(Order).values(**values, **names).on_conflict_do_nothing().returning(Order)
+        order = session.execute(statement).scalar_one_or_none()
+        if order is not None:
+            return order, True
+        earlier = session.execute(select(Order).where(Order.placement_key == placement_key)).scalar_one_or_none()
+        if earlier is not None:
+            return earlier, False
+
+
+def new_number() -> str:
+    """A random order number people can read aloud: YL-7K3D-9QMF (28^8, about 3.8 × 10^11 of them)."""
+    letters = [secrets.choice(NUMBER_ALPHABET) for _ in range(8)]
+    return f"YL-{''.join(letters[:4])}-{''.join(letters[4:])}"
+
+
+def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote) -> None:
+    """Contact, lines, promises and the first line of the order's story: one statement each."""
+    place = draft.fulfilment if isinstance(draft.fulfilment, Delivery) else Delivery("", "")
+    contact = draft.contact
+    session.execute(
+        insert(OrderContact).values(
+            order_id=order.id, name=contact.name, phone=contact.phone, email=contact.email,
+            district=place.district, street=place.street, lat=place.lat, lng=place.lng,
+        )
+    )  # fmt: skip
+    rows = [
+        {"order_id": order.id, "position": index, "sku_id": line.sku_id, "quantity": line.quantity,
+         "price_fen": line.price_fen}
+        for index, line in enumerate(offer.lines, 1)
+    ]  # fmt: skip
+    ids = session.execute(
+        insert(OrderLine).returning(OrderLine.id, OrderLine.sku_id, sort_by_parameter_order=True), rows
+    ).all()
+    quantities = {line.sku_id: line.quantity for line in offer.lines}
+    session.execute(
+        insert(Reservation),
+        [
+            {"order_line_id": line_id, "order_id": order.id, "sku_id": sku_id, "channel": channel_of(draft.kind).value,
+             "quantity": quantities[sku_id], "held": quantities[sku_id]}
+            for line_id, sku_id in ids
+        ],
+    )  # fmt: skip
+    session.execute(insert(OrderEvent).values(order_id=order.id, kind=f"order.{order.status}", data={}))

@@ -1,0 +1,158 @@
+"""The life of an order: the one function that moves its status, and the ways it ends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from orders.fulfilment.models import Fulfilment
+from orders.models import Order, OrderEvent, Reservation
+from orders.promises import lock_order, release_all
+from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, FulfilmentStatus, OrderStatus
+from shop import audit
+from shop.audit import Actor
+from shop.errors import WrongState
+from shop.outbox import emit
+
+HOURS_TO_COLLECT = 72
+EXPIRY = Actor("expiry")
+# The statuses whose arrival a customer is told of by mail.
+MAILED = {OrderStatus.READY: "ready", OrderStatus.CANCELLED: "cancelled", OrderStatus.EXPIRED: "expired"}
+
+
+class CannotCancel(WrongState):
+    """Goods have left a counter, or the order is over."""
+
+    code: ClassVar[str] = "cannot_cancel"
+    title = _l("This order can no longer be cancelled")
+
+
+def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
+    """Add a step to the story the customer reads."""
+    session.add(OrderEvent(order_id=order.id, kind=kind, data=data))
+
+
+def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:
+    """Move a locked order along its diagram, with audit, story and mail. Raises WrongState off the diagram."""
+    before = OrderStatus(order.status)
+    if to == before:
+        return
+    if to not in ORDER_MOVES[before]:
+        raise WrongState(errors=[{"status": before.value, "wanted": to.value}])
+    order.status = to.value
+    if to == OrderStatus.READY:
+        order.collect_by = now + timedelta(hours=HOURS_TO_COLLECT)
+    if not ORDER_MOVES[to]:
+        order.closed_at = now
+    audit.record(
+        session, actor, "order.moved", "order", order.id, before={"status": before.value}, after={"status": to.value}
+    )
+    tell(session, order, f"order.{to.value}")
+    if to in MAILED:
+        key = f"{order.id}:{MAILED[to]}:{int(now.timestamp())}"
+        emit(session, "order.mail", key, {"order_id": order.id, "kind": MAILED[to]})
+    session.flush()
+
+
+def cancel_order(session: Session, order_id: int, actor: Actor, now: datetime) -> Order:
+    """End an order at its owner's wish and give its stock back. Raises CannotCancel."""
+    return end_order(session, order_id, OrderStatus.CANCELLED, actor, now)
+
+
+def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, now: datetime) -> Order:
+    """Cancel or expire: parts closed, stock given back, suppliers and counters told, once. Raises CannotCancel."""
+    order = lock_order(session, order_id)
+    parts = fulfilments_of(session, order_id)
+    left_already = {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER, FulfilmentStatus.RECEIVED}
+    if OrderStatus(order.status) not in CANCELLABLE or any(part.status in left_already for part in parts):
+        raise CannotCancel(errors=[{"status": order.status}])
+    for part in parts:
+        if FulfilmentStatus(part.status) in OPEN_FULFILMENTS:
+            part.status, part.closed_at = FulfilmentStatus.CANCELLED.value, now
+            audit.record(session, actor, "fulfilment.cancelled", "fulfilment", part.id)
+            emit(session, "counter.notice", f"{part.id}:cancelled", {"fulfilment_id": part.id, "kind": "cancelled"})
+    tell_suppliers(session, order, "cancelled")
+    move_order(session, order, to, actor, now)
+    # Last, so that the hot rows are locked briefly.
+    release_all(session, order.id, actor.name)
+    return order
+
+
+def tell_suppliers(session: Session, order: Order, change: str) -> None:
+    """Let each cooperative of the order hear that something of its goods changed."""
+    emit(session, "supplier.notice", f"{order.id}:{change}", {"order_id": order.id, "change": change})
+
+
+def fulfilments_of(session: Session, order_id: int) -> list[Fulfilment]:
+    """The order's parts, locked in id order and read anew."""
+    statement = (
+        select(Fulfilment)
+        .where(Fulfilment.order_id == order_id)
+        .order_by(Fulfilment.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(session.execute(statement).scalars())
+
+
+def status_from_parts(parts: list[tuple[str, str]], held: int) -> OrderStatus:
+    """What an order's status is, from its parts (role, status) and the packs still without a place. Pure."""
+    live = [(role, status) for role, status in parts if status not in {"rejected", "cancelled"}]
+    final = [status for role, status in live if role != "transfer"]
+    if held or not final:
+        return OrderStatus.CONFIRMED
+    if all(status == "handed_over" for status in final):
+        return OrderStatus.COMPLETED
+    if all(status in {"ready", "dispatched", "handed_over"} for status in final):
+        return OrderStatus.READY
+    if any(status != "assigned" for _, status in live):
+        return OrderStatus.PREPARING
+    return OrderStatus.ROUTED
+
+
+def settle_order(session: Session, order: Order, actor: Actor, now: datetime) -> None:
+    """After a step of a part: derive the (locked) order's status from its parts."""
+    session.flush()
+    parts = session.execute(select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)).all()
+    held = session.execute(select(Reservation.held).where(Reservation.order_id == order.id)).scalars().all()
+    if OrderStatus(order.status) not in {OrderStatus.AWAITING_PAYMENT}:
+        move_order(session, order, status_from_parts([(r, s) for r, s in parts], sum(held)), actor, now)
+
+
+def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
+    """End orders nobody paid or collected in time, each in a transaction of its own; how many ended."""
+    statement = (
+        select(Order.id)
+        .where(
+            or_(
+                (Order.status == OrderStatus.AWAITING_PAYMENT.value) & (Order.expires_at <= now),
+                (Order.status == OrderStatus.READY.value) & (Order.collect_by <= now) & (Order.method == "pickup"),
+            )
+        )
+        .order_by(Order.id)
+        .limit(limit)
+    )
+    ended = 0
+    for order_id in session.execute(statement).scalars().all():
+        if expire_if_still_overdue(session, order_id, now):
+            ended += 1
+        session.commit()
+    return ended
+
+
+def expire_if_still_overdue(session: Session, order_id: int, now: datetime) -> bool:
+    """Look again under the lock (a payment or a hand-over may have won) and expire."""
+    order = lock_order(session, order_id)
+    unpaid = order.status == OrderStatus.AWAITING_PAYMENT and order.expires_at is not None and order.expires_at <= now
+    unclaimed = order.status == OrderStatus.READY and order.collect_by is not None and order.collect_by <= now
+    if not (unpaid or unclaimed):
+        return False
+    try:
+        end_order(session, order_id, OrderStatus.EXPIRED, EXPIRY, now)
+    except WrongState:
+        return False
+    return True
