@@ -124,7 +124,9 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
         if row is None:
             faults.append({"field": "lines", "sku_id": sku_id, "reason": "not_sold"})
         elif not 1 <= quantity <= row.max_per_order:
-            faults.append({"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order})
+            faults.append(
+                {"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order}
+            )
         else:
             lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD))
     if faults:
@@ -177,7 +179,9 @@ def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> None:
             raise CounterClosed()
         return
     counters = session.execute(
-        select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(Counter.active, Counter.delivers)
+        select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(
+            Counter.active, Counter.delivers
+        )
     ).all()
     place = place_of(fulfilment, [(row.lat, row.lng, row.district) for row in counters])
     if place is None or not any(distance_m(row.lat, row.lng, *place) <= row.radius_m for row in counters):
@@ -233,7 +237,9 @@ def insert_order(
         order = session.execute(statement).scalar_one_or_none()
         if order is not None:
             return order, True
-        earlier = session.execute(select(Order).where(Order.placement_key == placement_key)).scalar_one_or_none()
+        earlier = session.execute(
+            select(Order).where(Order.placement_key == placement_key)
+        ).scalar_one_or_none()
         if earlier is not None:
             return earlier, False
 

@@ -49,7 +49,13 @@ def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, no
     if not ORDER_MOVES[to]:
         order.closed_at = now
     audit.record(
-        session, actor, "order.moved", "order", order.id, before={"status": before.value}, after={"status": to.value}
+        session,
+        actor,
+        "order.moved",
+        "order",
+        order.id,
+        before={"status": before.value},
+        after={"status": to.value},
     )
     tell(session, order, f"order.{to.value}")
     if to in MAILED:
@@ -67,14 +73,19 @@ def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, no
     """Cancel or expire: parts closed, stock given back, suppliers and counters told, once. Raises CannotCancel."""
     order = lock_order(session, order_id)
     parts = fulfilments_of(session, order_id)
-    left_already = {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER, FulfilmentStatus.RECEIVED}
+    left_already = {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER}
     if OrderStatus(order.status) not in CANCELLABLE or any(part.status in left_already for part in parts):
         raise CannotCancel(errors=[{"status": order.status}])
     for part in parts:
         if FulfilmentStatus(part.status) in OPEN_FULFILMENTS:
             part.status, part.closed_at = FulfilmentStatus.CANCELLED.value, now
             audit.record(session, actor, "fulfilment.cancelled", "fulfilment", part.id)
-            emit(session, "counter.notice", f"{part.id}:cancelled", {"fulfilment_id": part.id, "kind": "cancelled"})
+            emit(
+                session,
+                "counter.notice",
+                f"{part.id}:cancelled",
+                {"fulfilment_id": part.id, "kind": "cancelled"},
+            )
     tell_suppliers(session, order, "cancelled")
     move_order(session, order, to, actor, now)
     # Last, so that the hot rows are locked briefly.
@@ -117,7 +128,9 @@ def status_from_parts(parts: list[tuple[str, str]], held: int) -> OrderStatus:
 def settle_order(session: Session, order: Order, actor: Actor, now: datetime) -> None:
     """After a step of a part: derive the (locked) order's status from its parts."""
     session.flush()
-    parts = session.execute(select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)).all()
+    parts = session.execute(
+        select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)
+    ).all()
     held = session.execute(select(Reservation.held).where(Reservation.order_id == order.id)).scalars().all()
     if OrderStatus(order.status) not in {OrderStatus.AWAITING_PAYMENT}:
         move_order(session, order, status_from_parts([(r, s) for r, s in parts], sum(held)), actor, now)
@@ -130,7 +143,9 @@ def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
         .where(
             or_(
                 (Order.status == OrderStatus.AWAITING_PAYMENT.value) & (Order.expires_at <= now),
-                (Order.status == OrderStatus.READY.value) & (Order.collect_by <= now) & (Order.method == "pickup"),
+                (Order.status == OrderStatus.READY.value)
+                & (Order.collect_by <= now)
+                & (Order.method == "pickup"),
             )
         )
         .order_by(Order.id)
@@ -147,7 +162,11 @@ def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
 def expire_if_still_overdue(session: Session, order_id: int, now: datetime) -> bool:
     """Look again under the lock (a payment or a hand-over may have won) and expire."""
     order = lock_order(session, order_id)
-    unpaid = order.status == OrderStatus.AWAITING_PAYMENT and order.expires_at is not None and order.expires_at <= now
+    unpaid = (
+        order.status == OrderStatus.AWAITING_PAYMENT
+        and order.expires_at is not None
+        and order.expires_at <= now
+    )
     unclaimed = order.status == OrderStatus.READY and order.collect_by is not None and order.collect_by <= now
     if not (unpaid or unclaimed):
         return False

@@ -1,0 +1,129 @@
+"""Prove on the live database what must always be true (docs/invariants.md); name the rows where it is not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import click
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.db import db
+
+ROWS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One invariant that does not hold, with the rows at fault (at most ROWS_SHOWN of them)."""
+
+    invariant: str
+    rows: tuple[dict[str, Any], ...]
+
+
+# Each query returns the rows at fault; no row means it holds.
+INVARIANTS: dict[str, str] = {
+    "levels stay within 0 ≤ reserved ≤ on_hand": """
+        SELECT id, on_hand, reserved FROM stock_level
+        WHERE on_hand < 0 OR reserved < 0 OR reserved > on_hand""",
+    "levels equal the sum of their movements, without a gap": """
+        SELECT level.id, level.on_hand, level.reserved, level.last_seq, sum(m.d_on_hand) AS moved,
+               sum(m.d_reserved) AS moved_reserved, count(m.seq) AS rows, max(m.seq) AS last
+        FROM stock_level level LEFT JOIN stock_movement m ON m.level_id = level.id GROUP BY level.id
+        HAVING level.on_hand <> coalesce(sum(m.d_on_hand), 0)
+            OR level.reserved <> coalesce(sum(m.d_reserved), 0)
+            OR level.last_seq <> count(m.seq) OR level.last_seq <> coalesce(max(m.seq), 0)""",
+    "levels' reserved equals the allocations standing there": """
+        SELECT level.id, level.reserved, coalesce(sum(a.quantity), 0) AS allocated
+        FROM stock_level level LEFT JOIN allocation a ON a.level_id = level.id AND a.state = 'reserved'
+        GROUP BY level.id HAVING level.reserved <> coalesce(sum(a.quantity), 0)""",
+    "availability equals free sellable stock less held promises": """
+        SELECT v.sku_id, v.channel, v.available, coalesce(free.packs, 0) AS free, coalesce(held.packs, 0) AS held
+        FROM availability v
+        LEFT JOIN (SELECT level.sku_id, l.channel, sum(level.on_hand - level.reserved) AS packs
+                   FROM stock_level level JOIN location l ON l.id = level.location_id
+                   JOIN lot ON lot.id = level.lot_id WHERE lot.sellable
+                   GROUP BY level.sku_id, l.channel) free USING (sku_id, channel)
+        LEFT JOIN (SELECT sku_id, channel, sum(held) AS packs FROM reservation GROUP BY sku_id, channel) held
+          USING (sku_id, channel)
+        WHERE v.available < 0 OR v.available <> coalesce(free.packs, 0) - coalesce(held.packs, 0)""",
+    "promises add up and match the allocations": """
+        SELECT r.order_line_id, r.quantity, r.held, r.allocated, r.handed_over, r.released,
+               coalesce(sum(a.quantity) FILTER (WHERE a.state IN ('reserved', 'in_transit')), 0) AS standing,
+               coalesce(sum(a.quantity) FILTER (WHERE a.state = 'shipped'), 0) AS shipped
+        FROM reservation r LEFT JOIN allocation a ON a.order_line_id = r.order_line_id GROUP BY r.order_line_id
+        HAVING r.allocated <> coalesce(sum(a.quantity) FILTER (WHERE a.state IN ('reserved', 'in_transit')), 0)
+            OR r.handed_over <> coalesce(sum(a.quantity) FILTER (WHERE a.state = 'shipped'), 0)
+            OR r.held + r.allocated + r.handed_over + r.released <> r.quantity""",
+    "a line's cancelled packs were released, and closed orders hold nothing": """
+        SELECT o.number, o.status, r.order_line_id, r.held, r.allocated, r.released, l.cancelled
+        FROM reservation r JOIN "order" o ON o.id = r.order_id JOIN order_line l ON l.id = r.order_line_id
+        WHERE (o.status IN ('cancelled', 'expired', 'completed') AND r.held + r.allocated > 0)
+           OR (o.status IN ('cancelled', 'expired') AND r.handed_over > 0)
+           OR (o.status NOT IN ('cancelled', 'expired') AND r.released <> l.cancelled)""",
+    "order totals are lines + delivery − discount, to the fen": """
+        SELECT o.number, o.lines_fen, o.delivery_fen, o.discount_fen, o.total_fen, sum(l.total_fen) AS lines
+        FROM "order" o LEFT JOIN order_line l ON l.order_id = o.id GROUP BY o.id
+        HAVING o.total_fen <> o.lines_fen + o.delivery_fen - o.discount_fen
+            OR o.lines_fen <> coalesce(sum(l.total_fen), 0)""",
+    "nothing is paid back beyond what was received, and collected orders are paid": """
+        SELECT o.number, o.status, o.total_fen, coalesce(sum(m.amount_fen), 0) AS balance
+        FROM "order" o LEFT JOIN money_entry m ON m.order_id = o.id GROUP BY o.id
+        HAVING coalesce(sum(m.amount_fen), 0) < 0
+            OR (o.status = 'completed' AND o.payment_method = 'at_counter'
+                AND coalesce(sum(m.amount_fen), 0) <> o.total_fen)""",
+    "every order that waits for a counter has a job that will find one": """
+        SELECT o.number, o.status FROM "order" o
+        WHERE o.status = 'confirmed' AND o.kind = 'retail' AND NOT EXISTS (
+            SELECT 1 FROM job j WHERE j.topic = 'order.route' AND (j.payload ->> 'order_id')::bigint = o.id
+             AND j.done_at IS NULL)""",
+    "every placed order was told of": """
+        SELECT o.number FROM "order" o WHERE o.status <> 'awaiting_payment' AND o.kind = 'retail' AND NOT EXISTS (
+            SELECT 1 FROM job j WHERE j.topic = 'order.mail' AND j.dedupe_key LIKE o.id || ':%')
+          AND o.created_at > now() - interval '29 days'""",
+    "every order has its lines, its contact, its audit and its story": """
+        SELECT o.number FROM "order" o
+        WHERE NOT EXISTS (SELECT 1 FROM order_line l WHERE l.order_id = o.id)
+           OR NOT EXISTS (SELECT 1 FROM order_event e WHERE e.order_id = o.id)
+           OR NOT EXISTS (SELECT 1 FROM audit_entry a WHERE a.subject_type = 'order' AND a.subject_id = o.id::text)""",
+    "an order's status fits its parts": """
+        SELECT o.number, o.status, f.id, f.status AS part FROM "order" o JOIN fulfilment f ON f.order_id = o.id
+        WHERE (o.status IN ('cancelled', 'expired', 'completed')
+               AND f.status NOT IN ('handed_over', 'received', 'rejected', 'cancelled'))
+           OR (o.status = 'ready' AND f.role <> 'transfer' AND f.status IN ('assigned', 'accepted'))""",
+    "no lot past its sell-by margin is promised": """
+        SELECT lot.id, lot.code, lot.best_before, s.min_life_days FROM lot JOIN sku s ON s.id = lot.sku_id
+        WHERE lot.sellable AND lot.best_before - s.min_life_days
+              < (now() AT TIME ZONE 'Asia/Shanghai' - interval '10 minutes')::date
+        UNION ALL
+        SELECT lot.id, lot.code, lot.best_before, s.min_life_days FROM lot JOIN sku s ON s.id = lot.sku_id
+        JOIN stock_level level ON level.lot_id = lot.id WHERE NOT lot.sellable AND level.reserved > 0""",
+    "no job has waited for more than ten minutes beyond its time": """
+        SELECT id, topic, attempts, last_error FROM job
+        WHERE done_at IS NULL AND dead_at IS NULL AND next_at < now() - interval '10 minutes'""",
+}  # fmt: skip
+
+
+def faults(session: Session) -> list[Fault]:
+    """Every invariant that does not hold now."""
+    found = []
+    for invariant, query in INVARIANTS.items():
+        rows = session.execute(text(f"SELECT * FROM ({query}) AS fault LIMIT {ROWS_SHOWN}")).mappings().all()  # noqa: S608
+        if rows:
+            found.append(Fault(invariant, tuple(dict(row) for row in rows)))
+    return found
+
+
+@click.command("check")
+def command() -> None:
+    """Prove the invariants on the live database; exit 1 and print the rows at fault."""
+    wrong = {fault.invariant: fault.rows for fault in faults(db.session())}
+    for invariant in INVARIANTS:
+        click.echo(f"{'FAULT' if invariant in wrong else 'ok   '}  {invariant}")
+        for row in wrong.get(invariant, ()):
+            click.echo("         " + json.dumps(row, ensure_ascii=False, default=str))
+    click.echo(f"{len(INVARIANTS) - len(wrong)} of {len(INVARIANTS)} hold")
+    if wrong:
+        raise SystemExit(1)

@@ -1,0 +1,189 @@
+"""When there is less than was promised: counts, withdrawn lots, and who is served shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from catalogue.stock.availability import lock_available
+from catalogue.stock.ledger import move
+from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
+from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
+from orders.fulfilment.models import Allocation
+from orders.lifecycle import move_order, settle_order, tell
+from orders.models import Order, OrderLine, Reservation
+from orders.promises import lock_order, shorten_line, unallocate
+from orders.states import OrderStatus
+from shop import audit
+from shop.audit import Actor
+from shop.clock import shanghai_day
+from shop.errors import Invalid, NotFound
+from shop.outbox import emit
+
+KEEPER = Actor("stock keeper")
+
+
+def count_stock(
+    session: Session,
+    *,
+    level_id: int,
+    counted: int,
+    actor: Actor,
+    source_id: str,
+    now: datetime,
+    note: str = "",
+) -> bool:
+    """Set a level to what was counted; False when this count (`source_id`) was applied before or changes nothing.
+
+    Fewer packs than are promised: allocations on the level go back to routing, and what cannot be covered by other
+    stock is taken off the newest orders first. Raises Invalid, NotFound.
+    """
+    if counted < 0:
+        raise Invalid(errors=[{"field": "counted"}])
+    place = session.execute(
+        select(StockLevel.lot_id, StockLevel.sku_id, Location.channel)
+        .join(Location, Location.id == StockLevel.location_id)
+        .where(StockLevel.id == level_id)
+    ).one_or_none()
+    if place is None:
+        raise NotFound()
+    lock_orders_on(session, [level_id])
+    level = next(one for one in levels_of(session, place.lot_id) if one.id == level_id)
+    difference = counted - level.on_hand
+    if difference == 0:
+        return False
+    if counted < level.reserved:
+        send_back(session, [level_id], actor, now)
+    lot = session.get_one(Lot, place.lot_id)
+    if difference < 0 and lot.sellable:
+        cover_loss(session, place.sku_id, Channel(place.channel), -difference, actor, now)
+    moved = move(
+        session, level_id, MovementKind.COUNT, on_hand=difference, source_type="count", source_id=source_id,
+        actor=actor.name, note=note,
+    )  # fmt: skip
+    if moved:
+        audit.record(
+            session, actor, "stock.counted", "stock_level", level_id,
+            before={"on_hand": counted - difference}, after={"on_hand": counted},
+        )  # fmt: skip
+    return moved
+
+
+def withdraw_lots(session: Session, now: datetime) -> int:
+    """Take every lot whose sell-by margin is over out of sale, one transaction each; how many."""
+    withdrawn = 0
+    for lot_id in lots_past_margin(session, shanghai_day(now)):
+        withdrawn += withdraw_lot(session, lot_id, "past its sell-by margin", KEEPER, now, only_if_old=True)
+        session.commit()
+    return withdrawn
+
+
+def withdraw_lot(
+    session: Session, lot_id: int, reason: str, actor: Actor, now: datetime, *, only_if_old: bool = False
+) -> bool:
+    """Take one lot out of sale: what it was meant for goes back to routing or off the newest orders."""
+    level_ids = session.execute(select(StockLevel.id).where(StockLevel.lot_id == lot_id)).scalars().all()
+    lock_orders_on(session, level_ids)
+    lot = session.execute(select(Lot).where(Lot.id == lot_id).with_for_update()).scalar_one()
+    if not lot.sellable or (only_if_old and not is_past_margin(session, lot, shanghai_day(now))):
+        return False
+    levels = levels_of(session, lot_id)
+    send_back(session, [level.id for level in levels], actor, now)
+    for channel in Channel:
+        lost = sum(
+            level.on_hand
+            for level in levels
+            if session.get_one(Location, level.location_id).channel == channel
+        )
+        cover_loss(session, lot.sku_id, channel, lost, actor, now)
+    stop_selling(session, lot, reason)
+    audit.record(session, actor, "lot.withdrawn", "lot", lot_id, after={"reason": reason})
+    return True
+
+
+def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:
+    """Ids of the orders that have packs allocated on these levels, ascending."""
+    statement = (
+        select(OrderLine.order_id)
+        .join(Allocation, Allocation.order_line_id == OrderLine.id)
+        .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")
+        .distinct()
+        .order_by(OrderLine.order_id)
+    )
+    return session.execute(statement).scalars().all()
+
+
+def lock_orders_on(session: Session, level_ids: Sequence[int]) -> None:
+    """Lock those orders first: the shop's one order of locks is order before stock."""
+    for order_id in orders_on(session, level_ids):
+        lock_order(session, order_id)
+
+
+def send_back(session: Session, level_ids: Sequence[int], actor: Actor, now: datetime) -> None:
+    """Take every allocation off these levels and route their orders again."""
+    statement = (
+        select(Allocation)
+        .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")
+        .options(joinedload(Allocation.line))
+        .order_by(Allocation.id)
+    )
+    allocations = session.execute(statement).scalars().all()
+    unallocate(session, allocations, actor.name)
+    for order_id in sorted({allocation.line.order_id for allocation in allocations}):
+        order = lock_order(session, order_id)
+        settle_order(session, order, actor, now)
+        key = f"{order_id}:stock:{max(a.id for a in allocations if a.line.order_id == order_id)}"
+        emit(session, "order.route", key, {"order_id": order_id})
+    session.expire_all()
+
+
+def cover_loss(
+    session: Session, sku_id: int, channel: Channel, lost: int, actor: Actor, now: datetime
+) -> None:
+    """Before `lost` packs leave: if more is promised than will remain, shorten the newest orders until it fits.
+
+    Unpaid orders give way before paid ones, newer before older.
+    """
+    if lost <= 0:
+        return
+    missing = lost - lock_available(session, [sku_id], channel).get(sku_id, 0)
+    if missing <= 0:
+        return
+    statement = (
+        select(OrderLine.id, OrderLine.order_id)
+        .join(Reservation, Reservation.order_line_id == OrderLine.id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(Reservation.sku_id == sku_id, Reservation.channel == channel.value, Reservation.held > 0)
+        .order_by((Order.status == OrderStatus.AWAITING_PAYMENT.value).desc(), Order.id.desc())
+    )
+    for line_id, order_id in session.execute(statement).all():
+        if missing <= 0:
+            break
+        missing -= shorten_order(session, order_id, line_id, missing, actor, now)
+
+
+def shorten_order(
+    session: Session, order_id: int, line_id: int, packs: int, actor: Actor, now: datetime
+) -> int:
+    """Take up to `packs` held packs off an order; how many it gave."""
+    order = lock_order(session, order_id)
+    line = session.get_one(OrderLine, line_id, populate_existing=True)
+    reservation = session.get_one(Reservation, line_id, populate_existing=True, with_for_update=True)
+    given = min(packs, reservation.held)
+    if not given:
+        return 0
+    shorten_line(session, order, line, given)
+    tell(session, order, "order.shortened", sku_id=line.sku_id, packs=given)
+    audit.record(
+        session, actor, "order.shortened", "order", order_id, after={"sku_id": line.sku_id, "packs": given}
+    )
+    if all(one.cancelled == one.quantity for one in order.lines):
+        move_order(session, order, OrderStatus.CANCELLED, actor, now)
+    else:
+        key = f"{order_id}:changed:{sum(one.cancelled for one in order.lines)}"
+        emit(session, "order.mail", key, {"order_id": order_id, "kind": "changed"})
+        settle_order(session, order, actor, now)
+    return given
