@@ -124,9 +124,7 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
         if row is None:
             faults.append({"field": "lines", "sku_id": sku_id, "reason": "not_sold"})
         elif not 1 <= quantity <= row.max_per_order:
-            faults.append(
-                {"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order}
-            )
+            faults.append({"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order})
         else:
             lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD))
     if faults:
@@ -141,9 +139,7 @@ def current_tariff(session: Session) -> Tariff:
     return Tariff(row.fee_fen, row.cold_fee_fen, row.free_from_fen)
 
 
-def place_order(
-    session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime
-) -> Order:
+def place_order(session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime) -> Order:
     """Turn a draft into an order that holds its stock; the same `placement_key` gives the same order again.
 
     Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, Invalid.
@@ -179,9 +175,7 @@ def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> None:
             raise CounterClosed()
         return
     counters = session.execute(
-        select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(
-            Counter.active, Counter.delivers
-        )
+        select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(Counter.active, Counter.delivers)
     ).all()
     place = place_of(fulfilment, [(row.lat, row.lng, row.district) for row in counters])
     if place is None or not any(distance_m(row.lat, row.lng, *place) <= row.radius_m for row in counters):
@@ -237,9 +231,7 @@ def insert_order(
         order = session.execute(statement).scalar_one_or_none()
         if order is not None:
             return order, True
-        earlier = session.execute(
-            select(Order).where(Order.placement_key == placement_key)
-        ).scalar_one_or_none()
+        earlier = session.execute(select(Order).where(Order.placement_key == placement_key)).scalar_one_or_none()
         if earlier is not None:
             return earlier, False
 

@@ -128,9 +128,7 @@ def status_from_parts(parts: list[tuple[str, str]], held: int) -> OrderStatus:
 def settle_order(session: Session, order: Order, actor: Actor, now: datetime) -> None:
     """After a step of a part: derive the (locked) order's status from its parts."""
     session.flush()
-    parts = session.execute(
-        select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)
-    ).all()
+    parts = session.execute(select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)).all()
     held = session.execute(select(Reservation.held).where(Reservation.order_id == order.id)).scalars().all()
     if OrderStatus(order.status) not in {OrderStatus.AWAITING_PAYMENT}:
         move_order(session, order, status_from_parts([(r, s) for r, s in parts], sum(held)), actor, now)
@@ -143,9 +141,7 @@ def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
         .where(
             or_(
                 (Order.status == OrderStatus.AWAITING_PAYMENT.value) & (Order.expires_at <= now),
-                (Order.status == OrderStatus.READY.value)
-                & (Order.collect_by <= now)
-                & (Order.method == "pickup"),
+                (Order.status == OrderStatus.READY.value) & (Order.collect_by <= now) & (Order.method == "pickup"),
             )
         )
         .order_by(Order.id)
@@ -162,11 +158,7 @@ def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
 def expire_if_still_overdue(session: Session, order_id: int, now: datetime) -> bool:
     """Look again under the lock (a payment or a hand-over may have won) and expire."""
     order = lock_order(session, order_id)
-    unpaid = (
-        order.status == OrderStatus.AWAITING_PAYMENT
-        and order.expires_at is not None
-        and order.expires_at <= now
-    )
+    unpaid = order.status == OrderStatus.AWAITING_PAYMENT and order.expires_at is not None and order.expires_at <= now
     unclaimed = order.status == OrderStatus.READY and order.collect_by is not None and order.collect_by <= now
     if not (unpaid or unclaimed):
         return False

@@ -203,6 +203,4 @@ class DeliveryTariff(HasId, HasTimes, Base):
     cold_fee_fen: Mapped[int]
     free_from_fen: Mapped[int]
 
-    __table_args__ = (
-        CheckConstraint("fee_fen >= 0 AND cold_fee_fen >= 0 AND free_from_fen >= 0", name="amounts"),
-    )
+    __table_args__ = (CheckConstraint("fee_fen >= 0 AND cold_fee_fen >= 0 AND free_from_fen >= 0", name="amounts"),)

@@ -17,9 +17,7 @@ from orders.models import Order, OrderLine, Reservation
 
 def lock_order(session: Session, order_id: int) -> Order:
     """The order row, locked and read anew. Raises NoResultFound."""
-    statement = (
-        select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    )
+    statement = select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
     return session.execute(statement).scalar_one()
 
 

@@ -93,11 +93,7 @@ def withdraw_lot(
     levels = levels_of(session, lot_id)
     send_back(session, [level.id for level in levels], actor, now)
     for channel in Channel:
-        lost = sum(
-            level.on_hand
-            for level in levels
-            if session.get_one(Location, level.location_id).channel == channel
-        )
+        lost = sum(level.on_hand for level in levels if session.get_one(Location, level.location_id).channel == channel)
         cover_loss(session, lot.sku_id, channel, lost, actor, now)
     stop_selling(session, lot, reason)
     audit.record(session, actor, "lot.withdrawn", "lot", lot_id, after={"reason": reason})
@@ -140,9 +136,7 @@ def send_back(session: Session, level_ids: Sequence[int], actor: Actor, now: dat
     session.expire_all()
 
 
-def cover_loss(
-    session: Session, sku_id: int, channel: Channel, lost: int, actor: Actor, now: datetime
-) -> None:
+def cover_loss(session: Session, sku_id: int, channel: Channel, lost: int, actor: Actor, now: datetime) -> None:
     """Before `lost` packs leave: if more is promised than will remain, shorten the newest orders until it fits.
 
     Unpaid orders give way before paid ones, newer before older.
@@ -165,9 +159,7 @@ def cover_loss(
         missing -= shorten_order(session, order_id, line_id, missing, actor, now)
 
 
-def shorten_order(
-    session: Session, order_id: int, line_id: int, packs: int, actor: Actor, now: datetime
-) -> int:
+def shorten_order(session: Session, order_id: int, line_id: int, packs: int, actor: Actor, now: datetime) -> int:
     """Take up to `packs` held packs off an order; how many it gave."""
     order = lock_order(session, order_id)
     line = session.get_one(OrderLine, line_id, populate_existing=True)
@@ -177,9 +169,7 @@ def shorten_order(
         return 0
     shorten_line(session, order, line, given)
     tell(session, order, "order.shortened", sku_id=line.sku_id, packs=given)
-    audit.record(
-        session, actor, "order.shortened", "order", order_id, after={"sku_id": line.sku_id, "packs": given}
-    )
+    audit.record(session, actor, "order.shortened", "order", order_id, after={"sku_id": line.sku_id, "packs": given})
     if all(one.cancelled == one.quantity for one in order.lines):
         move_order(session, order, OrderStatus.CANCELLED, actor, now)
     else:

@@ -14,7 +14,7 @@ from shop.observability import current_request_id
 
 
 class AuditEntry(HasId, Base):
-    """`subject` is the kind and id of what changed ('order', '17'); `actor` says who, in words that outlive the account."""
+    """`subject` is the kind and id of what changed ('order', '17'); `actor` is words that outlive the account."""
 
     __tablename__ = "audit_entry"
 

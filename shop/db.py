@@ -52,9 +52,7 @@ class HasId:
 class HasTimes:
     """When the row was made, by the database's clock."""
 
-    created_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=sa.func.now(), sort_order=90
-    )
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=sa.func.now(), sort_order=90)
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)

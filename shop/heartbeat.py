@@ -31,8 +31,8 @@ def beat(session: Session, name: str, kind: str) -> None:
 
 def seconds_since(session: Session, kind: str) -> float | None:
     """How long ago any process of that kind was heard; None if never."""
-    statement = sa.select(
-        sa.func.extract("epoch", sa.func.now() - sa.func.max(Heartbeat.seen_at))
-    ).where(Heartbeat.kind == kind)
+    statement = sa.select(sa.func.extract("epoch", sa.func.now() - sa.func.max(Heartbeat.seen_at))).where(
+        Heartbeat.kind == kind
+    )
     age = session.scalar(statement)
     return None if age is None else float(age)

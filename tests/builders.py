@@ -123,9 +123,7 @@ class Builder:
             cut_off=time(20, 0),
             email=f"{code.lower()}@counter.example",
         )
-        counter.hours = [
-            CounterHours(weekday=day, opens=time(0, 0), closes=time(23, 59, 59)) for day in range(7)
-        ]
+        counter.hours = [CounterHours(weekday=day, opens=time(0, 0), closes=time(23, 59, 59)) for day in range(7)]
         self.add(counter)
         self.add(Location(code=code, channel="counters", counter_id=counter.id))
         return counter

@@ -78,9 +78,7 @@ def hand_over_is_open(inputs: RoutingInputs, day: date) -> bool:
     return pickup is None or any(c.id == pickup and not inputs.is_closed(c, day) for c in inputs.counters)
 
 
-def keep_plan(
-    session: Session, order: Order, inputs: RoutingInputs, plan: Plan, seconds: float
-) -> RoutingPlan:
+def keep_plan(session: Session, order: Order, inputs: RoutingInputs, plan: Plan, seconds: float) -> RoutingPlan:
     """Store the plan as decided, with the version of the weights it used."""
     latest = session.scalar(select(func.max(RoutingPlan.version)).where(RoutingPlan.order_id == order.id))
     row = RoutingPlan(
@@ -99,9 +97,7 @@ def keep_plan(
     return row
 
 
-def assign(
-    session: Session, order: Order, inputs: RoutingInputs, day: date, plan: Plan, plan_id: int
-) -> None:
+def assign(session: Session, order: Order, inputs: RoutingInputs, day: date, plan: Plan, plan_id: int) -> None:
     """Write the plan's parcels as fulfilments, allocations and movements; tell the counters."""
     lines = {line.sku_id: line for line in order.lines}
     roles = {parcel.counter: FulfilmentRole(parcel.role) for parcel in plan.parcels}
@@ -113,9 +109,7 @@ def assign(
         part = part_for(session, order, inputs, code, role, day, plan_id)
         for take in takes.get(code, ()):
             allocate(session, lines[take.sku], part, take)
-        emit(
-            session, "counter.notice", f"{part.id}:{plan_id}", {"fulfilment_id": part.id, "kind": "assigned"}
-        )
+        emit(session, "counter.notice", f"{part.id}:{plan_id}", {"fulfilment_id": part.id, "kind": "assigned"})
         tell(session, order, "order.counter_found", counter=code, role=role.value)
 
 
@@ -141,14 +135,8 @@ def part_for(
         .with_for_update()
     ).scalar_one_or_none()
     if part is None:
-        due = (
-            inputs.due_at(counter, day)
-            if counter_is_open(inputs, code, day)
-            else inputs.now + timedelta(days=1)
-        )
-        part = Fulfilment(
-            order_id=order.id, counter_id=counter.id, role=role.value, plan_id=plan_id, due_at=due
-        )
+        due = inputs.due_at(counter, day) if counter_is_open(inputs, code, day) else inputs.now + timedelta(days=1)
+        part = Fulfilment(order_id=order.id, counter_id=counter.id, role=role.value, plan_id=plan_id, due_at=due)
         session.add(part)
         session.flush()
         audit.record(session, ROUTER, "fulfilment.assigned", "fulfilment", part.id, after={"counter": code})
@@ -165,9 +153,7 @@ def counter_is_open(inputs: RoutingInputs, code: str, day: date) -> bool:
 
 def allocate(session: Session, line: OrderLine, part: Fulfilment, take: Take) -> None:
     """Tie promised packs to a lot at the part's counter."""
-    allocation = Allocation(
-        order_line_id=line.id, fulfilment_id=part.id, level_id=take.level, quantity=take.quantity
-    )
+    allocation = Allocation(order_line_id=line.id, fulfilment_id=part.id, level_id=take.level, quantity=take.quantity)
     session.add(allocation)
     session.flush()
     move(

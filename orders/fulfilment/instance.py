@@ -27,16 +27,12 @@ class RoutingInputs:
 
     def __init__(self, session: Session, order: Order, held: Mapping[int, int], now: datetime) -> None:
         self.session, self.order, self.held, self.now = session, order, held, now
-        self.costs_row = session.execute(
-            select(RoutingCosts).order_by(RoutingCosts.id.desc()).limit(1)
-        ).scalar_one()
+        self.costs_row = session.execute(select(RoutingCosts).order_by(RoutingCosts.id.desc()).limit(1)).scalar_one()
         self.skus = {
             row.id: SkuNeeds(row.id, row.storage, row.min_life_days)
             for row in session.execute(select(Sku.id, Sku.storage, Sku.min_life_days).where(Sku.id.in_(held)))
         }
-        self.counters = list(
-            session.execute(select(Counter).where(Counter.active).order_by(Counter.code)).scalars()
-        )
+        self.counters = list(session.execute(select(Counter).where(Counter.active).order_by(Counter.code)).scalars())
         self.by_code = {counter.code: counter for counter in self.counters}
         self.stock = self.free_stock()
         self.refused = self.refused_skus()
@@ -74,9 +70,7 @@ class RoutingInputs:
         """Counters and days of closures within the days ahead."""
         today = shanghai(self.now).date()
         last = today + timedelta(days=DAYS_AHEAD)
-        statement = select(CounterClosure).where(
-            CounterClosure.from_day <= last, CounterClosure.to_day >= today
-        )
+        statement = select(CounterClosure).where(CounterClosure.from_day <= last, CounterClosure.to_day >= today)
         return {
             (closure.counter_id, today + timedelta(days=offset))
             for closure in self.session.execute(statement).scalars()
@@ -100,9 +94,7 @@ class RoutingInputs:
 
     def is_closed(self, counter: Counter, day: date) -> bool:
         """Closed that weekday, on holiday, or (today) past its cut-off."""
-        if (counter.id, day) in self.closed or day.weekday() not in {
-            hours.weekday for hours in counter.hours
-        }:
+        if (counter.id, day) in self.closed or day.weekday() not in {hours.weekday for hours in counter.hours}:
             return True
         local = shanghai(self.now)
         return day == local.date() and local.time() > counter.cut_off

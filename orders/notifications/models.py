@@ -31,7 +31,9 @@ class Notification(HasId, HasTimes, Base):
         UniqueConstraint("kind", "dedupe_key"),
         CheckConstraint("num_nonnulls(cooperative_id, counter_id, order_id) >= 1", name="has_audience"),
         Index(
-            "ix_notification_cooperative", "cooperative_id", "id",
+            "ix_notification_cooperative",
+            "cooperative_id",
+            "id",
             postgresql_where=sa.text("cooperative_id IS NOT NULL"),
         ),
         Index("ix_notification_counter", "counter_id", "id", postgresql_where=sa.text("counter_id IS NOT NULL")),

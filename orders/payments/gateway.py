@@ -32,9 +32,7 @@ class PayAtCounter:
 
     def receive(self, session: Session, order: Order, amount_fen: int, ref: str, actor: str) -> None:
         """One `counter_payment` row; the primary key refuses the same `ref` twice."""
-        session.add(
-            MoneyEntry(kind="counter_payment", ref=ref, order_id=order.id, amount_fen=amount_fen, actor=actor)
-        )
+        session.add(MoneyEntry(kind="counter_payment", ref=ref, order_id=order.id, amount_fen=amount_fen, actor=actor))
         session.flush()
 
 

@@ -45,10 +45,7 @@ def refusal(problem: Problem, counter: CounterState) -> str:
         return "closed"
     if counter.used >= counter.capacity:
         return "full"
-    if (
-        order.method == "delivery"
-        and distance_m(counter.lat, counter.lng, order.lat, order.lng) > counter.radius_m
-    ):
+    if order.method == "delivery" and distance_m(counter.lat, counter.lng, order.lat, order.lng) > counter.radius_m:
         return "too_far"
     wanted = {line.sku for line in order.lines}
     offered = [lot for lot in problem.stock if lot.counter == counter.code and lot.sku in wanted]
@@ -110,17 +107,13 @@ class Search:
         """Whether the SKU travels cold."""
         return self.problem.skus[sku].storage in COLD
 
-    def open_lots(
-        self, sku: int, choice: tuple[int, ...], undecided_from: int
-    ) -> list[tuple[int, int, LotStock]]:
+    def open_lots(self, sku: int, choice: tuple[int, ...], undecided_from: int) -> list[tuple[int, int, LotStock]]:
         """Lots of a SKU at counters that are open for it, or not yet decided, cheapest first."""
         cold = self.is_cold(sku)
         return [
             entry
             for entry in self.lots[sku]
-            if entry[1] >= undecided_from
-            or choice[entry[1]] == ALL
-            or (choice[entry[1]] == WARM and not cold)
+            if entry[1] >= undecided_from or choice[entry[1]] == ALL or (choice[entry[1]] == WARM and not cold)
         ]
 
     def packs_cost(self, choice: tuple[int, ...], undecided: int) -> int:
@@ -150,12 +143,8 @@ class Search:
             return
         if self.nodes > MOST_NODES and self.best_cost is not None:
             return
-        sells_cold = any(
-            entry[1] == index for sku in self.lots if self.is_cold(sku) for entry in self.lots[sku]
-        )
-        sells_warm = any(
-            entry[1] == index for sku in self.lots if not self.is_cold(sku) for entry in self.lots[sku]
-        )
+        sells_cold = any(entry[1] == index for sku in self.lots if self.is_cold(sku) for entry in self.lots[sku])
+        sells_warm = any(entry[1] == index for sku in self.lots if not self.is_cold(sku) for entry in self.lots[sku])
         if sells_cold:
             self.descend((*choice, ALL), paid + self.opening[index][2])
         if sells_warm:
@@ -177,9 +166,7 @@ class Search:
                     left -= taken
             if left:
                 unfilled.append(Line(line.sku, left))
-        parcels = tuple(
-            self.parcel(counter, takes, ageing) for counter in self.usable if counter.code in takes
-        )
+        parcels = tuple(self.parcel(counter, takes, ageing) for counter in self.usable if counter.code in takes)
         cost = sum(sum(parcel.cost_fen.values()) for parcel in parcels)
         cost += sum(line.quantity for line in unfilled) * self.problem.costs.unfilled_fen
         proved = self.nodes <= MOST_NODES
@@ -205,13 +192,9 @@ class Search:
         told = []
         for counter in sorted(self.problem.counters, key=lambda c: c.code):
             if counter.code in used:
-                told.append(
-                    Reason(counter.code, True, "cheapest_together", dict(used[counter.code].cost_fen))
-                )
+                told.append(Reason(counter.code, True, "cheapest_together", dict(used[counter.code].cost_fen)))
             elif refusals[counter.code]:
                 told.append(Reason(counter.code, False, refusals[counter.code]))
             else:
-                told.append(
-                    Reason(counter.code, False, "dearer", parcel_costs(self.problem, counter, cold=False))
-                )
+                told.append(Reason(counter.code, False, "dearer", parcel_costs(self.problem, counter, cold=False)))
         return tuple(told)

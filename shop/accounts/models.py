@@ -101,7 +101,9 @@ class Membership(HasId, HasTimes, Base):
     organisation: Mapped[Organisation | None] = relationship()
 
     __table_args__ = (
-        UniqueConstraint("user_id", "cooperative_id", "counter_id", "organisation_id", postgresql_nulls_not_distinct=True),
+        UniqueConstraint(
+            "user_id", "cooperative_id", "counter_id", "organisation_id", postgresql_nulls_not_distinct=True
+        ),
         CheckConstraint("num_nonnulls(cooperative_id, counter_id, organisation_id) = 1", name="one_employer"),
     )
 
