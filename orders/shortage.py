@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from catalogue.stock.availability import lock_available
-from catalogue.stock.ledger import move
+from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
 from orders.fulfilment.models import Allocation
@@ -53,7 +53,7 @@ def count_stock(
     lock_orders_on(session, [level_id])
     level = next(one for one in levels_of(session, place.lot_id) if one.id == level_id)
     difference = counted - level.on_hand
-    if difference == 0:
+    if difference == 0 or has_moved(session, level_id, MovementKind.COUNT, "count", source_id):
         return False
     if counted < level.reserved:
         send_back(session, [level_id], actor, now)

@@ -11,7 +11,12 @@ from sqlalchemy.orm import Session
 from catalogue.models import Category, Cooperative, Counter, CounterHours, Product, Sku
 from catalogue.stock.lots import receive_lot
 from catalogue.stock.models import Location, Lot
+from orders.checkout import Contact, Delivery, DraftLine, OrderDraft, Pickup, place_order
+from orders.models import Order
+from shop.audit import Actor
 from shop.clock import shanghai_day, utcnow
+
+GUEST = Actor("guest")
 
 
 def today() -> date:
@@ -150,3 +155,29 @@ class Builder:
             actor="test",
             source_id=uuid.uuid4().hex,
         )
+
+
+def draft_of(
+    wanted: dict[Sku, int], *, at: Counter | None = None, to: tuple[float, float] | None = None, **more: object
+) -> OrderDraft:
+    """An order as a customer would fill it in: collected at a counter, or delivered to (lat, lng)."""
+    if to is not None:
+        fulfilment: Pickup | Delivery = Delivery("江汉区", "前进四路 1 号", *to)
+    else:
+        assert at is not None
+        fulfilment = Pickup(at.id)
+    return OrderDraft(
+        lines=tuple(DraftLine(sku.id, packs) for sku, packs in wanted.items()),
+        contact=Contact("顾客", "13800001234", "customer@mail.example"),
+        fulfilment=fulfilment,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def order(session: Session, wanted: dict[Sku, int], *, at: Counter, key: str = "") -> Order:
+    """Place such an order and commit."""
+    placed = place_order(
+        session, draft_of(wanted, at=at), placement_key=key or uuid.uuid4().hex, actor=GUEST, now=utcnow()
+    )
+    session.commit()
+    return placed

@@ -27,7 +27,7 @@ def available(session: Session, sku_ids: Iterable[int], channel: Channel = Chann
     statement = select(Availability.sku_id, Availability.available).where(
         Availability.sku_id.in_(list(sku_ids)), Availability.channel == channel.value
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def lock_available(session: Session, sku_ids: Iterable[int], channel: Channel) -> dict[int, int]:
@@ -38,7 +38,7 @@ def lock_available(session: Session, sku_ids: Iterable[int], channel: Channel) -
         .order_by(Availability.sku_id)
         .with_for_update()
     )
-    return dict(session.execute(statement).tuples().all())
+    return dict(session.execute(statement).all())
 
 
 def promise(session: Session, wanted: Mapping[int, int], channel: Channel) -> None:
@@ -50,7 +50,7 @@ def promise(session: Session, wanted: Mapping[int, int], channel: Channel) -> No
     left = lock_available(session, wanted, channel)
     short = {sku_id: packs for sku_id, packs in wanted.items() if left.get(sku_id, 0) < packs}
     if short:
-        codes = dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_(short))).tuples().all())
+        codes = dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_(short))).all())
         raise InsufficientStock(
             errors=[
                 {"sku": codes[sku_id], "wanted": packs, "available": left.get(sku_id, 0)}

@@ -43,9 +43,12 @@ def move(
     The database refuses a balance below zero, a reservation beyond what is there (IntegrityError), and reserving
     or shipping a lot that may not be sold.
     """
-    statement = (
-        insert(StockMovement)
-        .values(
+    # The BEFORE trigger would move the level even for a row that ON CONFLICT then skips, so ask first; the level's
+    # row lock, taken here, keeps the answer true, and the unique constraint stands behind it.
+    if has_moved(session, level_id, kind, source_type, source_id):
+        return False
+    session.execute(
+        insert(StockMovement).values(
             level_id=level_id,
             kind=kind.value,
             d_on_hand=on_hand,
@@ -55,10 +58,12 @@ def move(
             actor=actor,
             note=note,
         )
-        .returning(StockMovement.seq)
     )
-    # The BEFORE trigger would move the level even for a row that ON CONFLICT then skips, so ask first; the level's
-    # row lock, taken here, keeps the answer true, and the unique constraint stands behind it.
+    return True
+
+
+def has_moved(session: Session, level_id: int, kind: MovementKind, source_type: str, source_id: str | int) -> bool:
+    """Whether this cause has already moved the level so; the level stays locked, so the answer stays true."""
     session.execute(select(StockLevel.id).where(StockLevel.id == level_id).with_for_update())
     seen = session.execute(
         select(StockMovement.seq).where(
@@ -68,7 +73,4 @@ def move(
             StockMovement.kind == kind.value,
         )
     ).first()
-    if seen is not None:
-        return False
-    session.execute(statement)
-    return True
+    return seen is not None
