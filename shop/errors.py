@@ -28,6 +28,26 @@ class NotFound(DomainError):
     title = _l("Not found")
 
 
+class NotSignedIn(DomainError):
+    """Nobody is signed in and the page is not for guests."""
+
+    status = 401
+    code = "not_signed_in"
+    title = _l("Please sign in")
+
+
+class TooMany(DomainError):
+    """Asked too often; `retry_after` (seconds) says when it may be tried again."""
+
+    status = 429
+    code = "too_many_requests"
+    title = _l("Too many attempts, please wait a little")
+
+    def __init__(self, retry_after: int, detail: Any = "") -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
 class Forbidden(DomainError):
     """The person is known and may not do this."""
 
