@@ -36,8 +36,6 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     proxy_hops: int = Field(0, ge=0, le=5)
     web_threads: int = Field(8, ge=1, le=64)
-    minutes_to_pay: int = Field(30, ge=1, le=1440)
-    hours_to_collect: int = Field(72, ge=1, le=720)
     rate_limits: bool = True
     fail_points: bool = False
 

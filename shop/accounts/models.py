@@ -25,7 +25,7 @@ class RoleName(StrEnum):
     OFFICE = "office"
 
 
-class Role(HasId, Base, RoleMixin):  # type: ignore[misc]  # Flask-Security has no types
+class Role(HasId, Base, RoleMixin):
     """A role; the five rows are made by a migration."""
 
     __tablename__ = "role"
@@ -43,7 +43,7 @@ class UserRole(Base):
     role_id: Mapped[int] = mapped_column(ForeignKey("role.id"), primary_key=True, index=True)
 
 
-class User(HasId, HasTimes, Base, UserMixin):  # type: ignore[misc]  # Flask-Security has no types
+class User(HasId, HasTimes, Base, UserMixin):
     """A person with an account. `email` is stored lower-case and normalised (NFKC)."""
 
     __tablename__ = "user"
@@ -59,7 +59,9 @@ class User(HasId, HasTimes, Base, UserMixin):  # type: ignore[misc]  # Flask-Sec
     create_datetime: Mapped[datetime] = mapped_column(server_default=sa.func.now())
     update_datetime: Mapped[datetime] = mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())
 
-    roles: Mapped[list[Role]] = relationship(secondary="user_role", lazy="selectin", order_by=Role.id)
+    roles: Mapped[list[Role]] = relationship(  # type: ignore[assignment]  # the mixin says RoleMixin
+        secondary="user_role", lazy="selectin", order_by=Role.id
+    )
     memberships: Mapped[list[Membership]] = relationship(
         lazy="selectin", foreign_keys="Membership.user_id", cascade="all, delete-orphan", passive_deletes=True
     )
