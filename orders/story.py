@@ -1,0 +1,130 @@
+"""An order's life in words: its status, its steps, and what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext
+
+from orders.models import OrderEvent
+from orders.states import OrderStatus
+
+# The straight way of an order: what it has reached when it has this status.
+WAY = (
+    OrderStatus.AWAITING_PAYMENT,
+    OrderStatus.CONFIRMED,
+    OrderStatus.ROUTED,
+    OrderStatus.PREPARING,
+    OrderStatus.READY,
+    OrderStatus.COMPLETED,
+)
+
+
+def _(text: str, **values: object) -> str:
+    """The text in the reader's language."""
+    return str(gettext(text, **values))
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the way: `state` is done, now, later or bad; `at` is when it was reached."""
+
+    key: str
+    label: str
+    state: str
+    at: datetime | None
+
+
+def status_text(status: str, method: str) -> str:
+    """An order's status as its owner reads it."""
+    if status == OrderStatus.READY:
+        return _("Ready to collect") if method == "pickup" else _("Packed, on its way soon")
+    if status == OrderStatus.COMPLETED:
+        return _("Collected") if method == "pickup" else _("Delivered")
+    texts = {
+        OrderStatus.AWAITING_PAYMENT: _("Waiting for payment"),
+        OrderStatus.CONFIRMED: _("Confirmed, finding a counter"),
+        OrderStatus.ROUTED: _("Counter found"),
+        OrderStatus.PREPARING: _("Being prepared"),
+        OrderStatus.CANCELLED: _("Cancelled"),
+        OrderStatus.EXPIRED: _("Expired"),
+    }
+    return texts[OrderStatus(status)]
+
+
+def fulfilment_text(status: str, role: str) -> str:
+    """Where one counter's part stands, as the order's owner reads it."""
+    if status == "dispatched":
+        return _("On its way to you") if role == "deliver" else _("On its way to your counter")
+    texts = {
+        "assigned": _("The counter has the order"),
+        "accepted": _("Being prepared"),
+        "ready": _("Ready"),
+        "handed_over": _("Delivered") if role == "deliver" else _("Collected"),
+        "received": _("Arrived at your counter"),
+    }
+    return texts.get(status, "")
+
+
+def steps_of(status: OrderStatus, method: str, placed_at: datetime, events: Sequence[OrderEvent]) -> tuple[Step, ...]:
+    """The steps of an order's life with what is done, what is going on and what is to come."""
+    labels = [
+        _("Placed"),
+        _("Confirmed"),
+        _("Counter found"),
+        _("Being prepared"),
+        _("Ready to collect") if method == "pickup" else _("Packed"),
+        _("Collected") if method == "pickup" else _("Delivered"),
+    ]
+    when = {event.kind.removeprefix("order."): event.at for event in events if event.kind.startswith("order.")}
+    when[OrderStatus.AWAITING_PAYMENT.value] = placed_at
+    if status not in WAY:
+        return ended_steps(status, labels, when)
+    reached = WAY.index(status)
+    steps = []
+    for index, (key, label) in enumerate(zip(WAY, labels, strict=True)):
+        state = "done" if index < reached else "now" if index == reached else "later"
+        if status == OrderStatus.COMPLETED:
+            state = "done"
+        steps.append(Step(key.value, label, state, when.get(key.value) if index <= reached else None))
+    return tuple(steps)
+
+
+def ended_steps(status: OrderStatus, labels: Sequence[str], when: Mapping[str, datetime]) -> tuple[Step, ...]:
+    """The steps an order had behind it when it was cancelled or expired, and that end."""
+    passed = [
+        Step(key.value, label, "done", when[key.value])
+        for key, label in zip(WAY, labels, strict=True)
+        if key.value in when
+    ]
+    return (*passed, Step(status.value, status_text(status, ""), "bad", when.get(status.value)))
+
+
+def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str]) -> str:
+    """One event as a sentence; '' for what only the shop's clerks care about."""
+    counter = names.get(data.get("counter", ""), "")
+    if kind == "order.counter_found":
+        texts = {
+            "hand_over": _("%(counter)s hands the order over", counter=counter),
+            "deliver": _("%(counter)s delivers the order", counter=counter),
+            "transfer": _("%(counter)s sends goods to your counter", counter=counter),
+        }
+        return texts.get(str(data.get("role")), "")
+    if kind == "order.shortened":
+        packs = int(data.get("packs", 0))
+        return _("%(packs)s × %(name)s could not be given and is not charged",
+                 packs=packs, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
+    texts = {
+        "order.awaiting_payment": _("The order was placed and waits for payment"),
+        "order.confirmed": _("The order is confirmed"),
+        "order.routed": _("A counter has been found for everything"),
+        "order.preparing": _("The counter is preparing the goods"),
+        "order.ready": _("Everything is ready"),
+        "order.completed": _("The goods were handed over. Enjoy them!"),
+        "order.cancelled": _("The order was cancelled"),
+        "order.expired": _("The order has ended because nobody paid or collected it in time"),
+    }
+    return texts.get(kind, "")

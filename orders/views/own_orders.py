@@ -1,0 +1,128 @@
+"""The pages of one order, for whoever placed it: its life, its pickup code, cancelling and ordering again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import segno
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from orders import cart as carts
+from orders.access import check_access_key
+from orders.cart import Limit
+from orders.history import OrderPage, find_order, order_page
+from orders.lifecycle import cancel_order
+from orders.models import Order
+from orders.views.visitor import owner_who_buys, remember, remembers
+from shop.accounts.policy import allow, current_actor, current_person
+from shop.clock import utcnow
+from shop.db import db, in_transaction
+from shop.errors import DomainError, NotFound
+from shop.i18n import localised
+
+orders_pages = Blueprint("orders_pages", __name__, url_prefix="/orders")
+
+
+@orders_pages.after_request
+def keep_private(response: Response) -> Response:
+    """Orders are stored nowhere on the way, nor in the browser."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def own_order(number: str) -> Order:
+    """The order, for its owner: signed in, by its key, or remembered. Raises NotFound for everybody else."""
+    order = find_order(db.session(), number)
+    if order is None:
+        raise NotFound(_("There is no such order here. Please open it with the link we sent you, or sign in."))
+    person = current_person()
+    if person is not None and order.user_id == person.id:
+        return order
+    if remembers(order.number):
+        return order
+    if check_access_key(order.number, request.args.get("key", "")):
+        remember(order.number)
+        return order
+    raise NotFound(_("There is no such order here. Please open it with the link we sent you, or sign in."))
+
+
+def shown(number: str) -> OrderPage:
+    """The order's page-model, for its owner."""
+    return order_page(db.session(), own_order(number))
+
+
+@orders_pages.get("/<number>")
+@allow("anyone")
+def order(number: str) -> Any:
+    """The order's page. A link with a key opens it and leaves an address one may show around."""
+    found = own_order(number)
+    if "key" in request.args:
+        return redirect(url_for("orders_pages.order", number=found.number), 303)
+    return render_template("storefront/order.html", order=order_page(db.session(), found))
+
+
+@orders_pages.get("/<number>/status")
+@allow("anyone")
+def status(number: str) -> Any:
+    """The part of the page that changes, for the page itself to ask for."""
+    return render_template("storefront/order_status.html", order=shown(number))
+
+
+@orders_pages.get("/<number>/code.svg")
+@allow("anyone")
+def code(number: str) -> Response:
+    """The pickup code as a QR picture: just its digits, so that any scanner types them into the counter's field."""
+    pickup_code = shown(number).pickup_code
+    if pickup_code is None:
+        raise NotFound
+    picture = segno.make(pickup_code, micro=False, error="m")
+    svg = picture.svg_inline(scale=8, border=4, dark="#23395b", light="#ffffff", svgns=True, omitsize=True)
+    return Response(svg, mimetype="image/svg+xml")
+
+
+@orders_pages.get("/<number>/cancel")
+@allow("anyone")
+def ask_cancel(number: str) -> Any:
+    """Ask once more before an order is cancelled."""
+    found = shown(number)
+    if not found.can_cancel:
+        return redirect(url_for("orders_pages.order", number=found.number), 303)
+    return render_template("storefront/order_cancel.html", order=found)
+
+
+@orders_pages.post("/<number>/cancel")
+@allow("anyone")
+def cancel(number: str) -> Any:
+    """Cancel the order; its stock is free again at once."""
+    found = own_order(number)
+    order_id, shown_number, actor = found.id, found.number, current_actor()
+    try:
+        in_transaction(db.session(), lambda: cancel_order(db.session(), order_id, actor, utcnow()))
+    except DomainError as problem:
+        flash(str(problem.detail), "warn")
+    else:
+        flash(_("Order %(number)s was cancelled. There is nothing to pay.", number=shown_number), "good")
+    return redirect(url_for("orders_pages.order", number=shown_number), 303)
+
+
+@orders_pages.post("/<number>/reorder")
+@allow("anyone")
+def reorder(number: str) -> Any:
+    """Put the order's goods into the cart again, as far as they are there today."""
+    wanted = {line.sku_id: line.quantity for line in own_order(number).lines}
+    buyer = owner_who_buys()
+    try:
+        changes = in_transaction(db.session(), lambda: carts.fill(db.session(), buyer, wanted))
+    except DomainError as problem:
+        flash(str(problem.detail), "warn")
+        return redirect(url_for("orders_storefront.cart"), 303)
+    for change in changes:
+        name = localised(change.name)
+        if change.limit == Limit.SOLD_OUT:
+            flash(_("%(name)s is sold out at the moment.", name=name), "warn")
+        elif change.limit is not None:
+            flash(_("Only %(left)s of %(name)s could be put into your cart.", left=change.kept, name=name), "warn")
+    if any(change.kept for change in changes):
+        flash(_("The goods of order %(number)s are in your cart.", number=number.upper()), "good")
+    return redirect(url_for("orders_storefront.cart"), 303)
