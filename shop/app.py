@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 # Importing a model module puts its tables into the metadata that migrations are compared with.
 import catalogue.models
-import catalogue.stock.models
+import catalogue.stock.models  # noqa: F401
 import orders.fulfilment.models
 import orders.models
 import orders.notifications.models
-import orders.payments.models
-import shop.accounts.models
-import shop.audit
-import shop.heartbeat
-import shop.outbox  # noqa: F401
-from shop import i18n
+import orders.payments.models  # noqa: F401
+from orders.history import orders_of
+from orders.views.own_orders import orders_pages
+from orders.views.storefront import orders_storefront
+from shop import error_pages, health, i18n, metrics, ratelimits, requests, security_headers, templating
+from shop.accounts import policy, security
+from shop.accounts.tokens import read_bearer_token
+from shop.accounts.views.account import account
+from shop.accounts.views.language import language
+from shop.accounts.views.security import doors
 from shop.config import Settings, load_settings
 from shop.db import db, engine_options
 from shop.observability import configure_logging
+from shop.sandbox import views as sandbox
 
 PROJECT = Path(__file__).resolve().parent.parent
 
@@ -39,15 +47,71 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure_logging(settings.log_level)
     app = Flask("shop", root_path=str(PROJECT / "shop"), template_folder=str(PROJECT / "templates"))
     app.extensions["settings"] = settings
+    configure(app, settings)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT / "shop" / "migrations"))
+    requests.init_app(app)
+    csrf.init_app(app)
+    i18n.init_app(app)
+    security.init_app(app)
+    ratelimits.init_app(app, settings)
+    templating.init_app(app)
+    error_pages.init_app(app)
+    security_headers.init_app(app, settings)
+    metrics.init_app(app)
+    app.before_request(read_bearer_token)
+    register_rooms(app)
+    sandbox.register(app)
+    close_unmarked_doors(app)
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    """Flask's own settings. Cookies: only for our site, never for scripts, in production only over TLS."""
+    production = settings.is_production
     app.config.update(
         SECRET_KEY=settings.secret_key,
+        TESTING=settings.app_env == "test",
+        PROPAGATE_EXCEPTIONS=False,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
         MAX_CONTENT_LENGTH=10 * 1024 * 1024,
         MAX_FORM_PARTS=2_000,
+        TRUSTED_HOSTS=trusted_hosts(settings),
+        SESSION_COOKIE_NAME="__Host-yarlung" if production else "yarlung",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=production,
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=timedelta(days=90),
+        # The token is bound to the session, which has its own end; a form left open overnight still works.
+        WTF_CSRF_TIME_LIMIT=None,
     )
-    db.init_app(app)
-    migrate.init_app(app, db, directory=str(PROJECT / "shop" / "migrations"))
-    csrf.init_app(app)
-    i18n.init_app(app)
-    return app
+
+
+def trusted_hosts(settings: Settings) -> list[str]:
+    """The names this shop answers to. Loopback is for laptops, and for probes (shop.security_headers)."""
+    return [urlsplit(settings.base_url).hostname or "localhost", "127.0.0.1", "localhost"]
+
+
+def register_rooms(app: Flask) -> None:
+    """Open every room's door."""
+    app.extensions["orders_of"] = orders_of
+    app.register_blueprint(doors)
+    app.register_blueprint(account)
+    app.register_blueprint(language)
+    app.register_blueprint(orders_storefront)
+    app.register_blueprint(orders_pages)
+    app.register_blueprint(health.health)
+    app.register_blueprint(metrics.metrics)
+
+
+def close_unmarked_doors(app: Flask) -> None:
+    """Say who may use the libraries' routes; refuse to start when any route does not say who may enter."""
+    policy.declare(app, {"static": ("anyone",)})
+    missing = policy.routes_without_policy(app)
+    if missing:
+        raise RuntimeError("these routes do not say who may enter, mark them with @allow(...): " + ", ".join(missing))

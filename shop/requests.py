@@ -1,0 +1,55 @@
+"""What every request gets: an id that its log lines and jobs bear, and one line in the access log."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+
+from flask import Flask, Response, g, request
+
+from shop.observability import current_request_id, follow_request
+
+access_log = logging.getLogger("shop.access")
+
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+NOT_LOGGED = {"/healthz", "/livez", "/readyz", "/metrics"}
+
+
+def init_app(app: Flask) -> None:
+    """Attach to every request; the first hook in and the last one out."""
+    app.before_request(begin)
+    app.after_request(end)
+
+
+def begin() -> None:
+    """Take the caller's request id when it is harmless, else make one; start the clock."""
+    given = request.headers.get("X-Request-Id", "")
+    follow_request(given if SAFE_ID.fullmatch(given) else None)
+    g.started = time.perf_counter()
+
+
+def seconds_taken() -> float:
+    """How long this request has taken so far."""
+    return time.perf_counter() - float(g.get("started", time.perf_counter()))
+
+
+def end(response: Response) -> Response:
+    """Give the id back and write the access line: no query string, it may hold names or keys."""
+    response.headers["X-Request-Id"] = current_request_id()
+    if request.path not in NOT_LOGGED:
+        access_log.info(
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={
+                "method": request.method,
+                "route": str(request.url_rule or ""),
+                "path": request.path,
+                "status": response.status_code,
+                "ms": round(seconds_taken() * 1000, 1),
+                "ip": request.remote_addr,
+            },
+        )
+    return response
