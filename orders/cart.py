@@ -109,7 +109,7 @@ def lock_cart(session: Session, owner: Owner) -> int:
 def quantities(session: Session, cart_id: int) -> dict[int, int]:
     """Packs in a cart by SKU id."""
     statement = select(CartLine.sku_id, CartLine.quantity).where(CartLine.cart_id == cart_id)
-    return dict(session.execute(statement).tuples().all())
+    return {row.sku_id: row.quantity for row in session.execute(statement)}
 
 
 def write_line(session: Session, cart_id: int, sku_id: int, quantity: int) -> None:

@@ -18,6 +18,7 @@ from wtforms import (
     TextAreaField,
     ValidationError,
 )
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
 from orders.checkout import Contact, Delivery, OrderDraft, Pickup
@@ -52,7 +53,10 @@ class CheckoutForm(FlaskForm):
     district = SelectField(_l("Your district in Wuhan"), validate_choice=True)
     method = RadioField(
         _l("How would you like to get it?"),
-        choices=[("pickup", _l("Collect at a counter")), ("delivery", _l("Delivery in Wuhan"))],
+        choices=[
+            SelectChoice("pickup", _l("Collect at a counter")),
+            SelectChoice("delivery", _l("Delivery in Wuhan")),
+        ],
         default="pickup",
     )
     counter = RadioField(_l("Counter"), validate_choice=False)
@@ -67,10 +71,13 @@ class CheckoutForm(FlaskForm):
 
     def offer(self, districts: list[str]) -> None:
         """Fill in today's choices and, on a fresh form, a token of its own."""
-        self.district.choices = [("", _l("Choose a district")), *((one, district_name(one)) for one in districts)]
-        self.payment.choices = [(method.code, method.label) for method in methods_for("retail")]
+        self.district.choices = [
+            SelectChoice("", _l("Choose a district")),
+            *(SelectChoice(one, district_name(one)) for one in districts),
+        ]
+        self.payment.choices = [SelectChoice(method.code, method.label) for method in methods_for("retail")]
         if not self.payment.data:
-            self.payment.data = self.payment.choices[0][0]
+            self.payment.data = self.payment.choices[0].value
         if not TOKEN.fullmatch(self.token.data or ""):
             self.token.data = secrets.token_urlsafe(24)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import segno
@@ -77,8 +78,9 @@ def code(number: str) -> Response:
     if pickup_code is None:
         raise NotFound
     picture = segno.make(pickup_code, micro=False, error="m")
-    svg = picture.svg_inline(scale=8, border=4, dark="#23395b", light="#ffffff", svgns=True, omitsize=True)
-    return Response(svg, mimetype="image/svg+xml")
+    svg = io.BytesIO()
+    picture.save(svg, kind="svg", border=4, dark="#23395b", light="#ffffff", omitsize=True)
+    return Response(svg.getvalue(), mimetype="image/svg+xml")
 
 
 @orders_pages.get("/<number>/cancel")
