@@ -1,0 +1,65 @@
+"""Find goods by what people type: Chinese, pinyin, initials, English, Tibetan; one GIN index, no extension needed."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from pypinyin import lazy_pinyin
+from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from catalogue.models import Product
+
+WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]+|[\u0f40-\u0fbc]+")
+MOST_WORDS = 12
+LONGEST_QUERY = 100
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text: Latin words, single Chinese characters and their pairs, Tibetan syllables."""
+    found: list[str] = []
+    for run in WORD.findall(unicodedata.normalize("NFKC", text).lower()):
+        if "\u4e00" <= run[0] <= "\u9fff":
+            found += list(run) + [run[at : at + 2] for at in range(len(run) - 1)]
+        else:
+            found.append(run)
+    return found
+
+
+def index_words(names: Iterable[str], aliases: Iterable[str]) -> str:
+    """Everything a product is found by: its words, its pinyin joined and by syllable, its initials, from each start."""
+    found: dict[str, None] = {}
+    for text in [*names, *aliases]:
+        found.update(dict.fromkeys(words_of(text)))
+        chinese = "".join(run for run in WORD.findall(text) if "\u4e00" <= run[0] <= "\u9fff")
+        syllables = [one.lower() for one in lazy_pinyin(chinese)]
+        for start in range(len(syllables)):
+            rest = syllables[start:]
+            found.update(dict.fromkeys(("".join(rest), rest[0], "".join(one[0] for one in rest))))
+    return " ".join(found)
+
+
+def tsquery_of(text: str) -> str:
+    """A tsquery of what was typed, safe for any input ('' when nothing in it can be searched).
+
+    Latin words match as beginnings, Chinese by its characters and pairs; all must match.
+    """
+    words = words_of(text[:LONGEST_QUERY])[:MOST_WORDS]
+    return " & ".join(f"'{word}':*" if word[0].isascii() else f"'{word}'" for word in words)
+
+
+def matching(statement: Select[tuple[int]], text: str) -> Select[tuple[int]]:
+    """Narrow a query over Product to what was typed, best first."""
+    query = func.to_tsquery(literal_column("'simple'::regconfig"), tsquery_of(text))
+    return statement.where(Product.search.op("@@")(query)).order_by(
+        func.ts_rank(Product.search, query, 2).desc(), Product.position, Product.id
+    )
+
+
+def reindex(session: Session, product_ids: Iterable[int]) -> None:
+    """Fill the search words of products from their names and aliases."""
+    for product in session.execute(select(Product).where(Product.id.in_(list(product_ids)))).scalars():
+        product.search_words = index_words(product.names.values(), product.aliases)
+    session.flush()

@@ -1,0 +1,1 @@
+"""The first goods, cooperatives and counters, from public facts; and large catalogues to measure with."""
