@@ -50,7 +50,7 @@ def tsquery_of(text: str) -> str:
     return " & ".join(f"'{word}':*" if word[0].isascii() else f"'{word}'" for word in words)
 
 
-def matching(statement: Select[tuple[int]], text: str) -> Select[tuple[int]]:
+def matching(statement: Select[int], text: str) -> Select[int]:
     """Narrow a query over Product to what was typed, best first."""
     query = func.to_tsquery(literal_column("'simple'::regconfig"), tsquery_of(text))
     return statement.where(Product.search.op("@@")(query)).order_by(

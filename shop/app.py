@@ -18,6 +18,7 @@ import orders.fulfilment.models
 import orders.models
 import orders.notifications.models
 import orders.payments.models  # noqa: F401
+from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
@@ -103,6 +104,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(doors)
     app.register_blueprint(account)
     app.register_blueprint(language)
+    app.register_blueprint(storefront)
     app.register_blueprint(orders_storefront)
     app.register_blueprint(orders_pages)
     app.register_blueprint(health.health)

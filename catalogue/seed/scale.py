@@ -79,7 +79,7 @@ def add_batch(session: Session, start: int, count: int) -> None:
         ((f"s-{n}", category.id, cooperative.id, Jsonb({"zh": name_of(n)}), Jsonb({"zh": name_of(n)}), Jsonb({}), [],
           index_words([name_of(n)], [])) for n in slugs if n * PACKS_PER_PRODUCT >= start),
     )  # fmt: skip
-    ids = dict(
+    ids: dict[str, int] = dict(
         session.execute(
             sa.text("SELECT slug, id FROM product WHERE slug = ANY(:slugs)"), {"slugs": [f"s-{n}" for n in slugs]}
         ).all()

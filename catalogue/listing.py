@@ -1,0 +1,263 @@
+"""What the shelves and a product's page show, read in a handful of queries and handed over as plain data."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from catalogue.models import Category, Cooperative, Counter, Product, Sku, Storage
+from catalogue.search import matching, tsquery_of
+from catalogue.stock.availability import available
+from catalogue.stock.models import Location, Lot, StockLevel
+from shop.errors import NotFound
+from shop.money import price_per_500_g
+
+PER_PAGE = 24
+LAST_PAGE = 500
+
+
+class Sort(StrEnum):
+    """The orders a shelf can be put in."""
+
+    RECOMMENDED = "recommended"
+    CHEAPEST = "price"
+    DEAREST = "-price"
+    NEWEST = "newest"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a visitor wants to see; unknown words in an address are the view's to drop."""
+
+    text: str = ""
+    category: str = ""
+    storage: str = ""
+    cooperative: str = ""
+    counter_id: int | None = None
+    sort: Sort = Sort.RECOMMENDED
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class ProductCard:
+    """A product on a shelf: its cheapest pack (fen), how many packs are left in all, and where it comes from."""
+
+    slug: str
+    names: dict[str, str]
+    art: str
+    cooperative: dict[str, str]
+    township: dict[str, str]
+    storage: str
+    from_fen: int
+    packs: int
+    left: int
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One page of a list."""
+
+    cards: tuple[ProductCard, ...]
+    total: int
+    page: int
+    pages: int
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A SKU as its page shows it: fen, grams, fen per 500 g, packs left to order."""
+
+    sku: str
+    names: dict[str, str]
+    price_fen: int
+    pack_g: int
+    per_500_g_fen: int
+    storage: str
+    shelf_life_days: int
+    min_life_days: int
+    left: int
+    most: int
+
+
+@dataclass(frozen=True)
+class CounterStock:
+    """A counter that has some packs of a product standing there today."""
+
+    code: str
+    names: dict[str, str]
+    district: str
+    packs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class ProductPage:
+    """Everything a product's page tells."""
+
+    product: Product
+    packs: tuple[Pack, ...]
+    counters: tuple[CounterStock, ...]
+
+
+def categories(session: Session) -> Sequence[Category]:
+    """The shelves, in their order."""
+    return session.execute(select(Category).order_by(Category.position, Category.id)).scalars().all()
+
+
+def cooperatives(session: Session) -> Sequence[Cooperative]:
+    """The active cooperatives, by code."""
+    return session.execute(select(Cooperative).where(Cooperative.active).order_by(Cooperative.code)).scalars().all()
+
+
+def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
+    """One page of what fits the wish. A text that holds nothing searchable finds nothing."""
+    statement = narrowed(select(Product.id).where(Product.active), wish)
+    if wish.text and not tsquery_of(wish.text):
+        return Shelf((), 0, 1, 1)
+    total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
+    pages = max(1, min(LAST_PAGE, -(-total // per_page)))
+    page = min(max(1, wish.page), pages)
+    ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish)
+    ids = session.execute(ordered.limit(per_page).offset((page - 1) * per_page)).scalars().all()
+    return Shelf(cards(session, ids), total, page, pages)
+
+
+def narrowed(statement: Select[int], wish: Wish) -> Select[int]:
+    """Only what fits the filters."""
+    if wish.category:
+        statement = statement.where(
+            Product.category_id == select(Category.id).where(Category.slug == wish.category).scalar_subquery()
+        )
+    if wish.cooperative:
+        code = select(Cooperative.id).where(Cooperative.code == wish.cooperative).scalar_subquery()
+        statement = statement.where(Product.cooperative_id == code)
+    if wish.storage:
+        statement = statement.where(
+            select(Sku.id).where(Sku.product_id == Product.id, Sku.active, Sku.storage == wish.storage).exists()
+        )
+    if wish.counter_id is not None:
+        standing = (
+            select(StockLevel.id)
+            .join(Sku, Sku.id == StockLevel.sku_id)
+            .join(Location, Location.id == StockLevel.location_id)
+            .join(Lot, Lot.id == StockLevel.lot_id)
+            .where(
+                Sku.product_id == Product.id,
+                Location.counter_id == wish.counter_id,
+                StockLevel.on_hand > StockLevel.reserved,
+                Lot.sellable,
+            )
+        )
+        statement = statement.where(standing.exists())
+    if wish.text and tsquery_of(wish.text):
+        statement = matching(statement, wish.text).order_by(None)
+    return statement
+
+
+def sorted_by(statement: Select[int], wish: Wish) -> Select[int]:
+    """The wished order; a search keeps its own, best first."""
+    cheapest = select(func.min(Sku.price_fen)).where(Sku.product_id == Product.id, Sku.active).scalar_subquery()
+    if wish.sort == Sort.CHEAPEST:
+        return statement.order_by(None).order_by(cheapest, Product.id)
+    if wish.sort == Sort.DEAREST:
+        return statement.order_by(None).order_by(cheapest.desc(), Product.id)
+    if wish.sort == Sort.NEWEST:
+        return statement.order_by(None).order_by(Product.id.desc())
+    return statement if wish.text else statement.order_by(Product.position, Product.id)
+
+
+def cards(session: Session, ids: Sequence[int]) -> tuple[ProductCard, ...]:
+    """Cards of these products in this order: three queries, however many there are."""
+    if not ids:
+        return ()
+    statement = (
+        select(Product)
+        .where(Product.id.in_(ids))
+        .options(joinedload(Product.cooperative), selectinload(Product.skus.and_(Sku.active)))
+    )
+    found = {product.id: product for product in session.execute(statement).scalars()}
+    left = available(session, [sku.id for product in found.values() for sku in product.skus])
+    return tuple(card(found[one], left) for one in ids if found[one].skus)
+
+
+def card(product: Product, left: dict[int, int]) -> ProductCard:
+    """A product with its SKUs loaded, as a card."""
+    return ProductCard(
+        slug=product.slug,
+        names=product.names,
+        art=product.art,
+        cooperative=product.cooperative.names,
+        township=product.cooperative.township,
+        storage=product.skus[0].storage,
+        from_fen=min(sku.price_fen for sku in product.skus),
+        packs=len(product.skus),
+        left=sum(left.get(sku.id, 0) for sku in product.skus),
+    )
+
+
+def product_page(session: Session, slug: str) -> ProductPage:
+    """A product's page. Raises NotFound when it is not sold."""
+    statement = (
+        select(Product)
+        .where(Product.slug == slug, Product.active)
+        .options(
+            joinedload(Product.cooperative), joinedload(Product.category), selectinload(Product.skus.and_(Sku.active))
+        )
+    )
+    product = session.execute(statement).unique().scalar_one_or_none()
+    if product is None or not product.skus:
+        raise NotFound()
+    left = available(session, [sku.id for sku in product.skus])
+    return ProductPage(
+        product,
+        tuple(pack(sku, left.get(sku.id, 0)) for sku in product.skus),
+        counters_with(session, {sku.id: sku.code for sku in product.skus}),
+    )
+
+
+def pack(sku: Sku, left: int) -> Pack:
+    """A SKU as its page shows it."""
+    return Pack(
+        sku=sku.code,
+        names=sku.pack_names,
+        price_fen=sku.price_fen,
+        pack_g=sku.pack_g,
+        per_500_g_fen=price_per_500_g(sku.price_fen, sku.pack_g),
+        storage=sku.storage,
+        shelf_life_days=sku.shelf_life_days,
+        min_life_days=sku.min_life_days,
+        left=left,
+        most=min(left, sku.max_per_order),
+    )
+
+
+def counters_with(session: Session, codes: dict[int, str]) -> tuple[CounterStock, ...]:
+    """Counters where these SKUs stand free today, with how many packs of each (by SKU code)."""
+    statement = (
+        select(Counter, StockLevel.sku_id, func.sum(StockLevel.on_hand - StockLevel.reserved))
+        .join(Location, Location.counter_id == Counter.id)
+        .join(StockLevel, StockLevel.location_id == Location.id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .where(
+            StockLevel.sku_id.in_(codes),
+            Counter.active,
+            and_(StockLevel.on_hand > StockLevel.reserved, Lot.sellable),
+        )
+        .group_by(Counter.id, StockLevel.sku_id)
+        .order_by(Counter.code)
+    )
+    packs: dict[int, dict[str, int]] = defaultdict(dict)
+    counters: dict[int, Counter] = {}
+    for counter, sku_id, free in session.execute(statement):
+        counters[counter.id] = counter
+        packs[counter.id][codes[sku_id]] = int(free)
+    return tuple(
+        CounterStock(counter.code, counter.names, counter.district, packs[counter.id]) for counter in counters.values()
+    )
+
+
+STORAGES = tuple(one.value for one in Storage)

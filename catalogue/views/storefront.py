@@ -1,0 +1,151 @@
+"""The customer's doors to shelves, goods, counters and cooperatives."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from catalogue import listing
+from catalogue.listing import LAST_PAGE, Sort, Wish
+from catalogue.models import Category, Cooperative, Counter
+from shop.accounts.policy import allow
+from shop.clock import shanghai, utcnow
+from shop.db import db
+from shop.i18n import localised
+
+storefront = Blueprint("storefront", __name__)
+
+
+@storefront.app_context_processor
+def words() -> dict[str, object]:
+    """What every template may use of the catalogue."""
+    return {"t": localised}
+
+
+def asked(category: str = "") -> Wish:
+    """The wish in the address; what it does not know it leaves out."""
+    args = request.args
+    storage = args.get("storage", "")
+    sort = args.get("sort", "")
+    page = args.get("page", "1")
+    return Wish(
+        text=args.get("q", "").strip()[:100],
+        category=category or args.get("category", ""),
+        storage=storage if storage in listing.STORAGES else "",
+        cooperative=args.get("cooperative", ""),
+        counter_id=session.get("my_counter") if args.get("here") else None,
+        sort=Sort(sort) if sort in set(Sort) else Sort.RECOMMENDED,
+        page=int(page) if page.isascii() and page.isdigit() and int(page) <= LAST_PAGE else 1,
+    )
+
+
+def shelf_page(template: str, wish: Wish, **more: object) -> str:
+    """A list with its filters."""
+    my_counter = db.session.get(Counter, session["my_counter"]) if session.get("my_counter") else None
+    return render_template(
+        template,
+        room="storefront",
+        shelf=listing.shelf(db.session(), wish),
+        wish=wish,
+        categories=listing.categories(db.session()),
+        cooperatives=listing.cooperatives(db.session()),
+        my_counter=my_counter,
+        sorts=[
+            (Sort.RECOMMENDED, _("Recommended")),
+            (Sort.CHEAPEST, _("Lowest price")),
+            (Sort.DEAREST, _("Highest price")),
+            (Sort.NEWEST, _("Newest")),
+        ],
+        **more,
+    )
+
+
+@storefront.get("/")
+@allow("anyone")
+def home() -> str:
+    """The shop's front."""
+    return render_template(
+        "storefront/home.html",
+        room="storefront",
+        shelf=listing.shelf(db.session(), Wish(), per_page=12),
+        categories=listing.categories(db.session()),
+        cooperatives=listing.cooperatives(db.session()),
+    )
+
+
+@storefront.get("/products")
+@allow("anyone")
+def products() -> str:
+    """All goods."""
+    return shelf_page("storefront/list.html", asked(), category=None)
+
+
+@storefront.get("/c/<slug>")
+@allow("anyone")
+def category(slug: str) -> str:
+    """One shelf."""
+    found = db.session.execute(select(Category).where(Category.slug == slug)).scalar_one_or_none()
+    if found is None:
+        abort(404)
+    return shelf_page("storefront/list.html", asked(slug), category=found)
+
+
+@storefront.get("/search")
+@allow("anyone")
+def search() -> str:
+    """What fits the words typed."""
+    wish = asked()
+    return shelf_page("storefront/list.html", wish, category=None, query=wish.text)
+
+
+@storefront.get("/p/<slug>")
+@allow("anyone")
+def product(slug: str) -> str:
+    """A product's page."""
+    page = listing.product_page(db.session(), slug)
+    return render_template("storefront/product.html", room="storefront", page=page, product=page.product)
+
+
+@storefront.get("/counters")
+@allow("anyone")
+def counters() -> str:
+    """Where to collect."""
+    statement = select(Counter).where(Counter.active).order_by(Counter.district, Counter.code)
+    found = db.session.execute(statement).scalars().all()
+    return render_template(
+        "storefront/counters.html",
+        room="storefront",
+        counters=found,
+        weekday=shanghai(utcnow()).weekday(),
+        my_counter=session.get("my_counter"),
+    )
+
+
+@storefront.get("/cooperatives/<code>")
+@allow("anyone")
+def cooperative(code: str) -> str:
+    """Who makes it, and what they make."""
+    found = db.session.execute(select(Cooperative).where(Cooperative.code == code)).scalar_one_or_none()
+    if found is None:
+        abort(404)
+    return render_template(
+        "storefront/cooperative.html",
+        room="storefront",
+        cooperative=found,
+        shelf=listing.shelf(db.session(), Wish(cooperative=code)),
+    )
+
+
+@storefront.post("/my-counter")
+@allow("anyone")
+def my_counter() -> Response:
+    """Remember the visitor's counter, for 'in stock at my counter'."""
+    code = request.form.get("counter", "")
+    found = db.session.execute(select(Counter).where(Counter.code == code, Counter.active)).scalar_one_or_none()
+    if found is None:
+        abort(404)
+    session["my_counter"] = found.id
+    flash(_("%(name)s is now your counter.", name=localised(found.names)), "good")
+    return redirect(url_for("storefront.counters"), 303)
