@@ -1,0 +1,1 @@
+"""The ways notices leave the shop."""

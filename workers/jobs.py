@@ -1,0 +1,160 @@
+"""Work on one job row: take it, do it, close it in the same transaction; or plan the next try, or bury it.
+
+A job may be started once per lease: the relay opens it (`lease_token` empty) when it sends a message, whoever
+starts it puts a token of its own. Messages may come twice, late or never.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+import uuid
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.orm import Session
+
+from orders.models import Order
+from shop.db import in_transaction
+from shop.observability import follow_request
+from shop.outbox import Job
+from workers.fail_points import reach
+from workers.topics import TOPICS, GiveUp, Topic
+
+log = logging.getLogger("workers.jobs")
+
+FIRST_PAUSE, LONGEST_PAUSE, SPREAD = 5.0, 6 * 3600.0, 0.2
+LONGEST_ERROR = 2_000
+
+
+def run_job(session: Session, job_id: int) -> bool:
+    """Do what the job asks for, if it is open and nobody else is at it; whether this call finished it."""
+    job = start(session, job_id)
+    if job is None:
+        return False
+    topic = TOPICS.get(job.topic)
+    try:
+        if topic is None:
+            raise GiveUp(f"no worker here knows the topic {job.topic!r}")
+        done = do(session, topic, job)
+    except Exception as error:  # noqa: BLE001  whatever went wrong belongs on the job row, where the office sees it
+        session.rollback()
+        fail(session, job, topic, error)
+        return False
+    if done:
+        log.info("job done: %s", job.topic, extra={"job": job.id, "try": job.attempts})
+    return done
+
+
+def do(session: Session, topic: Topic, job: Job) -> bool:
+    """The work itself: inside the closing transaction, or outside between two."""
+    token = job.lease_token
+    assert token is not None  # noqa: S101  start() gave it
+    if topic.effect is not None:
+        return in_transaction(session, lambda: effect_once(session, topic, job.id, token))
+    assert topic.prepare is not None  # noqa: S101  a topic has one of the two
+    call = topic.prepare(session, job)
+    session.commit()  # no transaction is open while the outside answers
+    if call is not None:
+        call()
+        reach("job.after_call")
+    closed = close(session, job.id, token)
+    session.commit()
+    return closed
+
+
+def effect_once(session: Session, topic: Topic, job_id: int, token: uuid.UUID) -> bool:
+    """Lock the row, do the work, close the row; the caller commits all of it or nothing."""
+    mine = (Job.id == job_id) & is_open() & (Job.lease_token == token)
+    statement = select(Job).where(mine).with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    job = session.execute(statement).scalar_one_or_none()
+    if job is None or topic.effect is None:
+        return False
+    topic.effect(session, job.payload)
+    session.flush()
+    closed = close(session, job_id, token)
+    reach("job.before_commit")
+    return closed
+
+
+def start(session: Session, job_id: int) -> Job | None:
+    """Take an opened job for one try and count it, committed before the work: a job that kills its worker ends.
+
+    None when it is closed, taken, or not (or no longer) the turn of whoever holds the message.
+    """
+    statement = (
+        select(Job)
+        .where(Job.id == job_id, is_open(), Job.lease_token.is_(None))
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    job = session.execute(statement).scalar_one_or_none()
+    if job is None:
+        session.rollback()
+        return None
+    topic = TOPICS.get(job.topic)
+    number = session.scalar(select(Order.number).where(Order.id == job.payload.get("order_id", 0)))
+    follow_request(job.request_id or None, order=number or "")
+    if topic is not None and job.attempts >= topic.tries:
+        bury(job, f"started {job.attempts} times and never finished; last: {job.last_error or 'its worker died'}")
+        session.commit()
+        return None
+    job.attempts += 1
+    job.lease_token = uuid.uuid4()
+    if topic is not None:
+        job.next_at = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, topic.lease)
+    session.commit()
+    session.refresh(job)
+    session.expunge(job)
+    session.commit()
+    return job
+
+
+def close(session: Session, job_id: int, token: uuid.UUID) -> bool:
+    """Mark the job done if it is still ours."""
+    mine = (Job.id == job_id) & is_open() & (Job.lease_token == token)
+    statement = update(Job).where(mine).values(done_at=func.now(), last_error=None).returning(Job.id)
+    return session.scalar(statement.execution_options(synchronize_session=False)) is not None
+
+
+def fail(session: Session, job: Job, topic: Topic | None, error: Exception) -> None:
+    """Write down what went wrong; try again after a pause, or never when it cannot help or was tried enough."""
+    final = isinstance(error, GiveUp) or topic is None or job.attempts >= topic.tries
+    words = describe(error)
+    level = logging.ERROR if final else logging.WARNING
+    log.log(level, "job failed: %s", words.splitlines()[0], extra={"job": job.id, "topic": job.topic, "dead": final},
+            exc_info=None if isinstance(error, GiveUp) else error)  # fmt: skip
+    mine = (Job.id == job.id) & is_open() & (Job.lease_token == job.lease_token)
+    values: dict[str, object] = {"last_error": words}
+    if final:
+        values["dead_at"] = func.now()
+    else:
+        values["next_at"] = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, pause(job.attempts))
+    session.execute(update(Job).where(mine).values(**values).execution_options(synchronize_session=False))
+    session.commit()
+
+
+def bury(job: Job, reason: str) -> None:
+    """No more tries; the office finds it among the dead letters."""
+    log.error("job given up: %s", reason, extra={"job": job.id, "topic": job.topic, "dead": True})
+    job.dead_at, job.last_error = func.now(), reason[:LONGEST_ERROR]
+
+
+def pause(attempts: int) -> float:
+    """Seconds before the next try: doubling from 10 s up to 6 h, ± 20 % so that a crowd does not come back at once."""
+    wait = min(2.0**attempts * FIRST_PAUSE, LONGEST_PAUSE)
+    return wait * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311  jitter, no secret
+
+
+def describe(error: BaseException) -> str:
+    """What the office reads: the error in one line, then where it happened."""
+    if isinstance(error, GiveUp):
+        return str(error)[:LONGEST_ERROR]
+    where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+    detail = getattr(error, "errors", None) or ""
+    return f"{type(error).__name__}: {error} {detail}\n{where}".replace("\0", "")[:LONGEST_ERROR]
+
+
+def is_open() -> ColumnElement[bool]:
+    """Neither done nor given up."""
+    return Job.done_at.is_(None) & Job.dead_at.is_(None)

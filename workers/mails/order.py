@@ -1,0 +1,144 @@
+"""The mails a customer gets about an order: confirmed, ready, changed, cancelled, expired."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+import segno
+from flask import current_app, render_template
+from flask_babel import force_locale, format_time
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from catalogue.models import Counter, CounterHours, Product, Sku
+from orders.access import access_key
+from orders.models import Order, OrderLine
+from shop.clock import shanghai_day, utcnow
+from shop.config import Settings
+from shop.i18n import localised
+from shop.mail import OutgoingMail
+from workers.channels.mail import Picture
+from workers.topics import GiveUp
+
+CODE = "pickup-code"
+
+
+@dataclass(frozen=True)
+class OrderWords:
+    """Subject, first sentence, and what the mail shows besides the lines."""
+
+    subject: Any
+    lead: Any
+    shows_code: bool = False
+
+
+KINDS: dict[str, OrderWords] = {
+    "confirmed": OrderWords(
+        _l("Your order %(number)s is confirmed"),
+        _l("Thank you! Your goods from Nedong are set aside for you. We write again when they are ready."),
+        shows_code=True,
+    ),
+    "ready": OrderWords(_l("Your order %(number)s is ready"), _l("Everything is ready for you."), shows_code=True),
+    "changed": OrderWords(
+        _l("Your order %(number)s has changed"),
+        _l("We are sorry: not everything could be given. What is missing is not charged."),
+        shows_code=True,
+    ),
+    "cancelled": OrderWords(
+        _l("Your order %(number)s was cancelled"), _l("The order is cancelled. There is nothing to pay.")
+    ),
+    "expired": OrderWords(
+        _l("Your order %(number)s has ended"),
+        _l("It was not paid or collected in time, so its goods went back on sale. You are welcome to order again."),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class MailLine:
+    """One line of the order as the mail shows it."""
+
+    goods: str
+    quantity: int
+    cancelled: int
+    price_fen: int
+    total_fen: int
+
+
+def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[OutgoingMail | None, tuple[Picture, ...]]:
+    """The mail and its pictures, in the order's language; no mail without an address."""
+    words = KINDS.get(kind)
+    if words is None:
+        raise GiveUp(f"no order mail is called {kind!r}")
+    order = load_order(session, order_id)
+    if order.contact is None or not order.contact.email:
+        return None, ()
+    settings: Settings = current_app.extensions["settings"]
+    with force_locale(order.locale):
+        subject = str(words.subject) % {"number": order.number}
+        code = order.pickup_code if words.shows_code and order.method == "pickup" else None
+        page = {
+            "subject": subject,
+            "lead": str(words.lead),
+            "order": order,
+            "lines": [mail_line(line) for line in order.lines],
+            "code": code,
+            "code_picture": f"cid:{CODE}",
+            "counter": order.pickup_counter,
+            "hours": hours_today(order.pickup_counter) if order.pickup_counter else "",
+            "name": order.contact.name,
+            "link": f"{settings.base_url}/orders/{order.number}?key={access_key(order.number)}",
+            "locale": order.locale,
+            "base_url": settings.base_url,
+        }
+        mail = OutgoingMail(
+            to=order.contact.email,
+            subject=subject,
+            text=render_template("mail/order.txt", **page),
+            html=render_template("mail/order.html", **page),
+        )
+    return mail, ((CODE, qr_png(code)),) if code else ()
+
+
+def load_order(session: Session, order_id: int) -> Order:
+    """The order with everything its mail shows."""
+    statement = (
+        select(Order)
+        .where(Order.id == order_id)
+        .options(
+            joinedload(Order.contact),
+            joinedload(Order.pickup_counter),
+            joinedload(Order.lines).joinedload(OrderLine.sku).joinedload(Sku.product).load_only(Product.names),
+        )
+    )
+    order = session.execute(statement).unique().scalar_one_or_none()
+    if order is None:
+        raise GiveUp(f"there is no order {order_id}")
+    return order
+
+
+def mail_line(line: OrderLine) -> MailLine:
+    """A line with the name of its goods in the current language."""
+    goods = f"{localised(line.sku.product.names)} · {localised(line.sku.pack_names)}"
+    return MailLine(goods, line.quantity - line.cancelled, line.cancelled, line.price_fen, line.total_fen)
+
+
+def hours_today(counter: Counter) -> str:
+    """When the counter is open today."""
+    weekday = shanghai_day(utcnow()).weekday()
+    today: CounterHours | None = next((hours for hours in counter.hours if hours.weekday == weekday), None)
+    if today is None:
+        return str(_("closed today"))
+    opens, closes = (str(format_time(at, "HH:mm", rebase=False)) for at in (today.opens, today.closes))
+    return f"{opens}–{closes}"
+
+
+def qr_png(code: str) -> bytes:
+    """The pickup code for the counter's scanner: just its digits."""
+    picture = io.BytesIO()
+    segno.make(code, micro=False, error="m").save(picture, kind="png", scale=6, border=4)
+    return picture.getvalue()

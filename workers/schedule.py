@@ -1,0 +1,101 @@
+"""What the shop does by the clock. A tick too many, or two clocks, do no harm."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from celery.schedules import crontab
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from orders.check import faults
+from orders.lifecycle import expire_overdue
+from orders.notifications.digest import write_digests
+from orders.shortage import withdraw_lots
+from shop.clock import utcnow
+from shop.db import db
+from workers import retention
+
+log = logging.getLogger("workers.schedule")
+
+
+@dataclass(frozen=True)
+class Tick:
+    """What happens, how often (or when), and after how many seconds a late tick is dropped: the next one comes."""
+
+    work: Callable[[Session], object]
+    every: timedelta | crontab
+    expires: int
+
+
+def run_expiry(session: Session) -> int:
+    """Give back the stock of orders nobody paid or collected."""
+    return expire_overdue(session, utcnow())
+
+
+def run_withdrawal(session: Session) -> int:
+    """Take lots past their sell-by margin out of sale."""
+    return withdraw_lots(session, utcnow())
+
+
+def prove_invariants(session: Session) -> int:
+    """Look whether everything that must be true is; shout when it is not."""
+    found = faults(session)
+    for fault in found:
+        log.error("invariant broken: %s", fault.invariant, extra={"rows": fault.rows})
+    return len(found)
+
+
+def tell_the_day(session: Session) -> int:
+    """Tell each cooperative in the evening what its day in Wuhan was."""
+    written = write_digests(session, utcnow())
+    session.commit()
+    return written
+
+
+TICKS: dict[str, Tick] = {
+    "expire": Tick(run_expiry, timedelta(seconds=15), 12),
+    "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
+    "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
+    "retention": Tick(retention.sweep, crontab(hour="3", minute="20"), 6 * 3600),
+    "digests": Tick(tell_the_day, crontab(hour="18", minute="0"), 4 * 3600),
+}
+
+
+def beat_schedule() -> dict[str, dict[str, Any]]:
+    """The ticks as Celery's clock wants them (its times are Asia/Shanghai)."""
+    return {
+        name: {
+            "task": "workers.tick",
+            "schedule": tick.every,
+            "args": [name],
+            "options": {"queue": "maint", "expires": tick.expires},
+        }
+        for name, tick in TICKS.items()
+    }
+
+
+def run_tick(name: str) -> bool:
+    """Do that tick's work unless another process is at it; whether it was done.
+
+    The lock is held by a connection that is in no transaction: ticks commit as they go (which would end a
+    transaction's lock), and idle transactions are cut off. It ends with the connection, so a dead worker frees it.
+    """
+    key = zlib.crc32(f"tick:{name}".encode())
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as keeper:
+        if not keeper.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
+            return False
+        try:
+            result = TICKS[name].work(db.session())
+            db.session.commit()
+        finally:
+            db.session.rollback()
+            keeper.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+    if result:
+        log.info("tick %s: %s", name, result)
+    return True

@@ -1,0 +1,5 @@
+"""One thin module per concern: what a topic means, in one call of a service."""
+
+import workers.tasks.mails
+import workers.tasks.notices
+import workers.tasks.routing  # noqa: F401
