@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask.blueprints import BlueprintSetupState
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
@@ -18,10 +19,10 @@ from shop.i18n import localised
 storefront = Blueprint("storefront", __name__)
 
 
-@storefront.app_context_processor
-def words() -> dict[str, object]:
-    """What every template may use of the catalogue."""
-    return {"t": localised}
+@storefront.record_once
+def join(state: BlueprintSetupState) -> None:
+    """Templates and their macros pick a name's language with t()."""
+    state.app.jinja_env.globals["t"] = localised
 
 
 def asked(category: str = "") -> Wish:
