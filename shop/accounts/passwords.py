@@ -49,7 +49,8 @@ def is_common(password: str, *, email: str = "", name: str = "") -> bool:
     if len(set(plain)) <= 4 or any(plain in run * 2 for run in RUNS):
         return True
     own = {part for part in (email.casefold(), email.casefold().split("@")[0], name.casefold()) if len(part) >= 3}
-    letters = re.sub(r"[\W\d_]+", "", plain.translate(str.maketrans("@$013", "asole")))
+    core = re.sub(r"^[\W\d_]+|[\W\d_]+$", "", plain)
+    letters = re.sub(r"[\W\d_]+", "", core.translate(str.maketrans("@$013", "asole")))
     bare = re.sub(r"[\W\d_]+", "", plain)
     return plain in own or any(is_made_of(word, STEMS | own) for word in (letters, bare))
 
