@@ -50,7 +50,10 @@ SETTINGS: dict[str, Any] = {
     "broker_connection_max_retries": None,
     # Bindings of topic and fanout exchanges vanish with the data and publishing then drops silently; the default
     # direct exchange needs none. Unknown queue names are a mistake, not a new queue.
-    "task_queues": [Queue(name, Exchange("", type="direct"), routing_key=name) for name in QUEUES],
+    "task_queues": [
+        Queue(name, Exchange("", type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
+        for name in QUEUES
+    ],
     "task_default_queue": "maint",
     "task_default_exchange_type": "direct",
     "task_create_missing_queues": False,

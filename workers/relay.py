@@ -123,7 +123,7 @@ class Relay:
         """A way to publish; the connection is kept until something fails."""
         if self.broker is None:
             self.broker = self.celery.connection_for_write()
-        return self.broker.Producer(serializer="json")
+        return Producer(self.broker, serializer="json")  # type: ignore[no-untyped-call]
 
     def wait_for_news(self) -> None:
         """Return when a job was written, or after a second: jobs also become due by the clock."""
@@ -150,7 +150,7 @@ class Relay:
         self.drop_listening()
         if self.broker is not None:
             with contextlib.suppress(Exception):
-                self.broker.release()
+                self.broker.release()  # type: ignore[no-untyped-call]
         self.broker = None
         self.redis.close()
 
