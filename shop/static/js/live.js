@@ -1,30 +1,58 @@
-/* Keeps [data-live-url] fresh: fetches the fragment, replaces it when it changed, stops at data-live-done. */
+/* Keeps [data-live-url] fresh: fetches the fragment, replaces it when it changed, tells screen readers its [data-live-say]
+   (or its lead), asks less often after errors, waits while the tab is hidden, stops at data-live-done. */
+const SLOWEST = 60000;
+
 export function live(root) {
-  for (const box of root.querySelectorAll("[data-live-url]")) follow(box);
+  for (const box of root.querySelectorAll("[data-live-url]")) {
+    if (!finished(box)) follow(box);
+  }
+}
+
+function finished(box) {
+  return box.matches("[data-live-done]") || box.querySelector("[data-live-done]") !== null;
+}
+
+function said(box) {
+  const line = box.querySelector("[data-live-say]") || box.querySelector(".lead");
+  return line ? line.textContent.replace(/\s+/g, " ").trim() : "";
 }
 
 function follow(box) {
   const usual = Number(box.dataset.liveEvery || 2) * 1000;
+  const voice = document.createElement("p");
+  voice.className = "visually-hidden";
+  voice.setAttribute("role", "status");
+  box.after(voice);
   let wait = usual;
-  let last = box.innerHTML;
-  box.setAttribute("aria-live", "polite");
-  const again = () => setTimeout(step, wait);
+  let last = null;
+
   async function step() {
-    if (document.hidden) return again();
+    if (document.hidden) {
+      document.addEventListener("visibilitychange", step, { once: true });
+      return;
+    }
     try {
       const answer = await fetch(box.dataset.liveUrl, { credentials: "same-origin", headers: { Accept: "text/html" } });
       if (!answer.ok) throw new Error(String(answer.status));
       const text = await answer.text();
-      if (text !== last) {
-        last = text;
-        box.innerHTML = text;
-      }
+      if (text !== last) show(box, voice, text);
+      last = text;
       wait = usual;
-      if (box.querySelector("[data-live-done]")) return;
+      if (finished(box)) return;
     } catch {
-      wait = Math.min(wait * 2, 60000);
+      wait = Math.min(wait * 2, SLOWEST);
     }
-    again();
+    setTimeout(step, wait);
   }
-  if (!box.querySelector("[data-live-done]")) again();
+  setTimeout(step, wait);
+}
+
+/* Somebody who stands on a link or a button inside stays there when it is still there. */
+function show(box, voice, text) {
+  const before = said(box);
+  const at = box.contains(document.activeElement) ? document.activeElement : null;
+  const place = at && (at.id ? `#${CSS.escape(at.id)}` : at.getAttribute("href") && `[href="${CSS.escape(at.getAttribute("href"))}"]`);
+  box.innerHTML = text;
+  if (place) box.querySelector(place)?.focus();
+  if (said(box) !== before) voice.textContent = said(box);
 }
