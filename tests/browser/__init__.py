@@ -1,0 +1,1 @@
+"""Journeys through the shop in a real browser."""
