@@ -1,0 +1,1 @@
+"""Tests of the walls: who may enter, what is forged, what is said in which header."""

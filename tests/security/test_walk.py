@@ -1,0 +1,99 @@
+"""The authorisation walk: every route × every kind of person, against the pivot file that names who may enter."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from shop.accounts.policy import WHO, allow
+from shop.app import close_unmarked_doors
+from tests.accounts.people import PASSWORD, api_key, person
+from tests.security.rules import path_of, pivot, rules, who_may
+
+PEOPLE = ["anonymous", "consumer", "buyer", "cooperative", "counter", "office"]
+
+
+def may_enter(kind: str, who: list[str]) -> bool:
+    """What the pivot file says of this kind of person."""
+    if "anyone" in who:
+        return True
+    if kind == "anonymous":
+        return False
+    return kind == "office" or bool({"signed_in", "consumer", kind} & set(who))
+
+
+def was_refused(answer: TestResponse) -> bool:
+    """Whether the door stayed shut: asked to sign in, or told that one may not."""
+    to_sign_in = answer.status_code == 303 and (answer.location or "").startswith("/login")
+    return to_sign_in or answer.status_code in {401, 403}
+
+
+def test_every_route_is_in_the_pivot_file_and_no_other(app: Flask) -> None:
+    here, written = {rule.endpoint for rule in rules(app)}, set(pivot())
+    assert here - written == set()
+    # The mailbox is only open where a sandbox delivers mail.
+    assert {name for name in written - here if not name.startswith("sandbox.")} == set()
+
+
+def test_the_pivot_file_names_people_that_exist() -> None:
+    groups = [group for who in pivot().values() for group in (who.values() if isinstance(who, dict) else [who])]
+    assert {who for group in groups for who in group} <= WHO
+
+
+# Doors that lead somebody who is signed in, or nobody, to /login of their own accord.
+LEAD_TO_SIGN_IN = {"doors.login", "doors.reset", "doors.choose_password", "doors.confirm_now", "doors.register"}
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_everybody_enters_where_they_may_and_nowhere_else(
+    app: Flask, client: FlaskClient, session: Session, kind: str
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False  # forged forms are another test; here only the door counts
+    headers: dict[str, str] = {}
+    if kind != "anonymous":
+        user = person(app, session, *([] if kind == "consumer" else [kind]))
+        headers = api_key(app, session, user)
+        sign_in_again(client, user.email)
+    wrong = []
+    named = pivot()
+    for rule in rules(app):
+        if rule.endpoint in {"doors.logout", "account.sign_out_others"} or rule.endpoint in LEAD_TO_SIGN_IN:
+            continue
+        for method in sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"}):
+            key = headers if rule.rule.startswith("/api/") else {}
+            answer = client.open(path_of(rule), method=method, headers=key)
+            if was_refused(answer) == may_enter(kind, who_may(named, rule.endpoint, method)):
+                wrong.append((kind, method, rule.rule, answer.status_code))
+            assert answer.status_code != 500, (kind, method, rule.rule)
+    assert wrong == []
+
+
+def sign_in_again(client: FlaskClient, email: str) -> None:
+    """Sign in where forms carry no token."""
+    assert client.post("/login", data={"email": email, "password": PASSWORD}).status_code == 303
+
+
+@pytest.mark.parametrize("endpoint", sorted(LEAD_TO_SIGN_IN))
+def test_the_doors_themselves_are_for_anyone(app: Flask, client: FlaskClient, endpoint: str) -> None:
+    assert pivot()[endpoint] == ["anyone"]
+    assert app.view_functions[endpoint].allowed_to == {"anyone"}  # type: ignore[attr-defined]
+
+
+def test_a_token_without_the_scope_is_refused(app: Flask, client: FlaskClient, session: Session) -> None:
+    app.add_url_rule("/api/v1/scope-test", "scope_test", allow("anyone", scope="orders:read")(lambda: "in"))
+    user = person(app, session)
+    assert client.get("/api/v1/scope-test").status_code == 200
+    good, bad = api_key(app, session, user, "orders:read"), api_key(app, session, user, "stock:read")
+    assert client.get("/api/v1/scope-test", headers=good).status_code == 200
+    refused = client.get("/api/v1/scope-test", headers=bad)
+    assert refused.status_code == 403
+    assert refused.json["code"] == "forbidden"
+
+
+def test_a_route_without_a_policy_keeps_the_shop_shut(app: Flask) -> None:
+    app.add_url_rule("/back-door", "back_door", lambda: "in")
+    with pytest.raises(RuntimeError, match="back_door"):
+        close_unmarked_doors(app)
