@@ -1,0 +1,265 @@
+"""What a counter does with its part of an order, step by step; each step is safe to press twice."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hmac import compare_digest
+from typing import Any, ClassVar
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalogue.stock.ledger import level_for, move
+from catalogue.stock.models import Location, MovementKind, StockLevel
+from orders.fulfilment.assign import unassign
+from orders.fulfilment.models import Allocation, Fulfilment, Rejection
+from orders.lifecycle import settle_order, tell
+from orders.models import Order, OrderLine, Reservation
+from orders.payments.gateway import METHODS
+from orders.promises import lock_order
+from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
+from shop import audit
+from shop.audit import Actor
+from shop.errors import DomainError, Invalid, NotFound, WrongState
+from shop.outbox import emit
+
+F = FulfilmentStatus
+
+
+class WrongCode(DomainError):
+    """No order waiting at this counter has that code."""
+
+    status: ClassVar[int] = 422
+    code: ClassVar[str] = "wrong_code"
+    title = _l("No order waiting here has this code. Please check the eight digits.")
+
+
+class TransfersMissing(WrongState):
+    """Goods for this part are still on their way from another counter."""
+
+    code: ClassVar[str] = "transfers_missing"
+    title = _l("Goods for this order are still on their way from another counter")
+
+
+def find_part(session: Session, fulfilment_id: int, counter_ids: set[int] | None) -> Fulfilment:
+    """A part of one of these counters (None: any). Raises NotFound, also for another counter's."""
+    part = session.get(Fulfilment, fulfilment_id)
+    if part is None or (counter_ids is not None and part.counter_id not in counter_ids):
+        raise NotFound()
+    return part
+
+
+def lock_part(session: Session, fulfilment_id: int) -> tuple[Order, Fulfilment]:
+    """The order's row, then the part's: the shop's one order of locks; both read anew. Raises NotFound."""
+    order_id = session.scalar(select(Fulfilment.order_id).where(Fulfilment.id == fulfilment_id))
+    if order_id is None:
+        raise NotFound()
+    order = lock_order(session, order_id)
+    part = session.get_one(Fulfilment, fulfilment_id, populate_existing=True, with_for_update=True)
+    return order, part
+
+
+def move_fulfilment(
+    session: Session, order: Order, part: Fulfilment, to: FulfilmentStatus, actor: Actor, now: datetime
+) -> None:
+    """The one function that moves a part (locked) along its diagram. Raises WrongState off the diagram."""
+    before = FulfilmentStatus(part.status)
+    if to not in FULFILMENT_MOVES[before]:
+        raise WrongState(errors=[{"status": before.value, "wanted": to.value}])
+    part.status = to.value
+    if to == F.ACCEPTED and before == F.ASSIGNED:
+        part.accepted_at = now
+    if to == F.READY:
+        part.ready_at = now
+    if not FULFILMENT_MOVES[to]:
+        part.closed_at = now
+    audit.record(
+        session, actor, "fulfilment.moved", "fulfilment", part.id,
+        before={"status": before.value}, after={"status": to.value},
+    )  # fmt: skip
+    tell(session, order, f"fulfilment.{to.value}", counter=part.counter.code, role=part.role)
+    session.flush()
+
+
+def accept(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
+    """The counter will do it; pressing again changes nothing."""
+    order, part = lock_part(session, fulfilment_id)
+    if part.status == F.ACCEPTED:
+        return
+    move_fulfilment(session, order, part, F.ACCEPTED, actor, now)
+    settle_order(session, order, actor, now)
+
+
+def make_ready(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
+    """Picked and packed. Raises TransfersMissing while goods for a hand-over are on their way."""
+    order, part = lock_part(session, fulfilment_id)
+    if part.status == F.READY:
+        return
+    if part.role == FulfilmentRole.HAND_OVER and transfers_open(session, order.id):
+        raise TransfersMissing()
+    if part.status == F.ASSIGNED:
+        move_fulfilment(session, order, part, F.ACCEPTED, actor, now)
+    move_fulfilment(session, order, part, F.READY, actor, now)
+    for allocation in standing(session, part):
+        allocation.picked_at = now
+    settle_order(session, order, actor, now)
+
+
+def transfers_open(session: Session, order_id: int) -> bool:
+    """Whether a transfer of this order has not arrived yet."""
+    statement = select(Fulfilment.id).where(
+        Fulfilment.order_id == order_id,
+        Fulfilment.role == FulfilmentRole.TRANSFER.value,
+        Fulfilment.status.in_([F.ASSIGNED.value, F.ACCEPTED.value, F.READY.value, F.DISPATCHED.value]),
+    )
+    return session.execute(statement).first() is not None
+
+
+def standing(session: Session, part: Fulfilment) -> list[Allocation]:
+    """The part's allocations that stand on its shelves, in level order."""
+    statement = (
+        select(Allocation)
+        .where(Allocation.fulfilment_id == part.id, Allocation.state == "reserved")
+        .order_by(Allocation.level_id, Allocation.id)
+    )
+    return list(session.execute(statement).scalars())
+
+
+def dispatch(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
+    """It left the counter: a delivery for the customer, a transfer for the pickup counter."""
+    order, part = lock_part(session, fulfilment_id)
+    if part.status == F.DISPATCHED:
+        return
+    if part.role == FulfilmentRole.HAND_OVER:
+        raise WrongState()
+    move_fulfilment(session, order, part, F.DISPATCHED, actor, now)
+    if part.role == FulfilmentRole.TRANSFER:
+        for allocation in standing(session, part):
+            shift(session, allocation, MovementKind.TRANSFER_OUT, -allocation.quantity, actor)
+            allocation.state = "in_transit"
+    settle_order(session, order, actor, now)
+
+
+def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
+    """A transfer arrived at the pickup counter: its packs now stand there and belong to the hand-over."""
+    order, part = lock_part(session, fulfilment_id)
+    if part.status == F.RECEIVED:
+        return
+    if part.role != FulfilmentRole.TRANSFER:
+        raise WrongState()
+    move_fulfilment(session, order, part, F.RECEIVED, actor, now)
+    target = session.execute(
+        select(Fulfilment).where(
+            Fulfilment.order_id == order.id,
+            Fulfilment.role == FulfilmentRole.HAND_OVER.value,
+            Fulfilment.status.in_([F.ASSIGNED.value, F.ACCEPTED.value, F.READY.value]),
+        )
+    ).scalar_one()
+    place = session.execute(select(Location).where(Location.counter_id == target.counter_id)).scalar_one()
+    moving = select(Allocation).where(Allocation.fulfilment_id == part.id, Allocation.state == "in_transit")
+    for allocation in session.execute(moving.order_by(Allocation.id)).scalars():
+        lot_id = session.get_one(StockLevel, allocation.level_id).lot_id
+        allocation.level_id = level_for(session, lot_id, place.id).id
+        allocation.fulfilment_id = target.id
+        allocation.state = "reserved"
+        shift(session, allocation, MovementKind.TRANSFER_IN, allocation.quantity, actor)
+    settle_order(session, order, actor, now)
+
+
+def shift(session: Session, allocation: Allocation, kind: MovementKind, packs: int, actor: Actor) -> None:
+    """Move allocated packs in or out of a level: what is there and what is reserved together."""
+    move(
+        session, allocation.level_id, kind, on_hand=packs, reserved=packs,
+        source_type="allocation", source_id=allocation.id, actor=actor.name,
+    )  # fmt: skip
+
+
+def find_by_code(session: Session, counter_ids: set[int] | None, code: str) -> Fulfilment:
+    """The hand-over waiting at one of these counters under a pickup code. Raises WrongCode."""
+    digits = "".join(letter for letter in code if letter.isdigit())
+    statement = (
+        select(Fulfilment)
+        .join(Order, Order.id == Fulfilment.order_id)
+        .where(
+            Order.pickup_code == digits,
+            Fulfilment.role == FulfilmentRole.HAND_OVER.value,
+            Fulfilment.status.in_([F.ASSIGNED.value, F.ACCEPTED.value, F.READY.value]),
+        )
+    )
+    if counter_ids is not None:
+        statement = statement.where(Fulfilment.counter_id.in_(counter_ids))
+    part = session.execute(statement).scalars().first()
+    if part is None:
+        raise WrongCode(errors=[{"field": "code"}])
+    return part
+
+
+def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now: datetime) -> Order:
+    """Give the goods to whoever shows the code, and take the money of an order paid at the counter.
+
+    Raises WrongCode, WrongState (not ready, or handed over already: a second redeem finds the part closed).
+    """
+    order, part = lock_part(session, fulfilment_id)
+    if part.role == FulfilmentRole.TRANSFER:
+        raise WrongState()
+    digits = "".join(letter for letter in code if letter.isdigit())
+    if not compare_digest(digits.encode(), (order.pickup_code or "").encode()):
+        raise WrongCode(errors=[{"field": "code"}])
+    move_fulfilment(session, order, part, F.HANDED_OVER, actor, now)
+    for allocation in standing(session, part):
+        shift(session, allocation, MovementKind.SHIP, -allocation.quantity, actor)
+        allocation.state = "shipped"
+        reservation = session.get_one(Reservation, allocation.order_line_id, with_for_update=True)
+        reservation.allocated -= allocation.quantity
+        reservation.handed_over += allocation.quantity
+    settle_order(session, order, actor, now)
+    if order.status == OrderStatus.COMPLETED and order.payment_method in METHODS and order.total_fen:
+        METHODS[order.payment_method].receive(session, order, order.total_fen, order.number, actor.name)
+    return order
+
+
+def reject_line(session: Session, fulfilment_id: int, line_id: int, reason: str, actor: Actor, now: datetime) -> None:
+    """The counter cannot give a line: its packs go back to routing, which will not ask this counter for them again.
+
+    Raises Invalid without a reason, WrongState once the part is ready or gone.
+    """
+    if not reason.strip():
+        raise Invalid(_l("Please say why"), errors=[{"field": "reason"}])
+    order, part = lock_part(session, fulfilment_id)
+    if FulfilmentStatus(part.status) not in {F.ASSIGNED, F.ACCEPTED, F.READY}:
+        raise WrongState(errors=[{"status": part.status}])
+    taken = [one for one in standing(session, part) if one.order_line_id == line_id]
+    if not taken:
+        raise NotFound()
+    line = session.get_one(OrderLine, line_id)
+    unassign(session, taken, actor)
+    note_rejection(session, part, line, sum(one.quantity for one in taken), reason.strip(), actor)
+    tell(session, order, "fulfilment.line_rejected", counter=part.counter.code, sku_id=line.sku_id)
+    if not standing(session, part) and not (
+        part.role == FulfilmentRole.HAND_OVER and transfers_open(session, order.id)
+    ):
+        part.rejected_reason = reason.strip()
+        move_fulfilment(session, order, part, F.REJECTED, actor, now)
+    settle_order(session, order, actor, now)
+    emit(session, "order.route", f"{order.id}:rejected:{part.id}:{line_id}:{taken[0].id}", {"order_id": order.id})
+
+
+def note_rejection(session: Session, part: Fulfilment, line: OrderLine, packs: int, reason: str, actor: Actor) -> None:
+    """Remember who could not give what, and why."""
+    known = session.execute(
+        select(Rejection).where(
+            Rejection.order_id == part.order_id,
+            Rejection.counter_id == part.counter_id,
+            Rejection.sku_id == line.sku_id,
+        )
+    ).scalar_one_or_none()
+    if known is None:
+        session.add(
+            Rejection(
+                order_id=part.order_id, counter_id=part.counter_id, sku_id=line.sku_id,
+                quantity=packs, reason=reason, actor=actor.name,
+            )
+        )  # fmt: skip
+    after: dict[str, Any] = {"sku_id": line.sku_id, "packs": packs, "reason": reason}
+    audit.record(session, actor, "fulfilment.line_rejected", "fulfilment", part.id, after=after)
