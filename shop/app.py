@@ -20,8 +20,8 @@ import orders.notifications.models
 import orders.payments.models  # noqa: F401
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
-from orders.views.notices import notices
 from orders.views.counter import counter
+from orders.views.notices import notices
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, ratelimits, requests, security_headers, templating
