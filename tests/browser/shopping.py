@@ -9,11 +9,21 @@ from tests.browser.conftest import Visitor
 
 def put_in_cart(visitor: Visitor, product: str, packs: int) -> None:
     """Take the first pack size of a product's page."""
-    visitor.page.goto(f"{visitor.address}/products/{product}")
+    visitor.page.goto(f"{visitor.address}/p/{product}")
     form = visitor.page.locator('form[action="/cart/lines"]').first
     form.locator("input[name=quantity]").fill(str(packs))
     form.locator("button:not([type=button])").click()
     visitor.page.wait_for_url("**/cart")
+
+
+def counter_with_everything(visitor: Visitor) -> str:
+    """The nearest counter of 江汉区 that needs nothing from another one."""
+    page = visitor.page
+    page.goto(f"{visitor.address}/checkout")
+    page.locator("#district").select_option("江汉区")
+    page.locator("button[name=nearby]").click()
+    complete = page.locator(".choice:has(.badge:not(.warn)) input[name=counter]").first
+    return str(complete.get_attribute("value"))
 
 
 def check_out(visitor: Visitor, counter: str) -> str:

@@ -21,7 +21,7 @@ Enter = Callable[..., Visitor]
 @pytest.mark.parametrize(("language", "width"), [("zh-CN", 360), ("zh-CN", 1440), ("en-US", 360)])
 def test_every_page_on_the_way_to_an_order_is_for_everybody(visitor: Enter, language: str, width: int):
     guest = visitor(language, width)
-    for path in ("/", "/products", "/products/red-potato", "/search?q=zxj", "/counters", "/cart"):
+    for path in ("/", "/products", "/p/red-potato", "/search?q=zxj", "/counters", "/cart"):
         guest.open(path)
     put_in_cart(guest, "zang-eggs", 1)
     guest.look()
