@@ -1,0 +1,1 @@
+"""What the shop survives: killed processes, flushed brokers, poison."""

@@ -1,0 +1,198 @@
+"""B1, B3, B7 and poison: with real workers, relays, Redis and PostgreSQL, nothing is lost and nothing happens twice."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis as redis_client
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from orders.check import faults
+from orders.models import Order
+from shop.outbox import Job, emit
+from shop.sandbox.redis import Redis
+from shop.sandbox.services import scratch_folder, start_redis
+from tests.builders import Builder, order
+from tests.faults.harness import Processes, processes, wait_until
+
+pytestmark = pytest.mark.faults
+
+APP = "tests.faults.topics"
+RELAY = (sys.executable, "-m", "tests.faults.topics")
+
+
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[Redis]:
+    """A Redis that may be flushed."""
+    with scratch_folder() as folder:
+        server = start_redis(folder / "redis")
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def shop(session: Session, database_url: str, own_redis: Redis) -> Iterator[Processes]:
+    """No process yet; a table in which effects leave their marks."""
+    redis_client.Redis.from_url(own_redis.url).flushall()
+    session.execute(text("CREATE TABLE test_effect (id bigserial PRIMARY KEY, job bigint)"))
+    session.commit()
+    with processes(database_url, own_redis.url) as together:
+        yield together
+
+
+def write_jobs(session: Session, topic: str, number: int) -> None:
+    for n in range(number):
+        emit(session, topic, str(n), {"n": n})
+    session.commit()
+
+
+def open_jobs(session: Session) -> int:
+    session.rollback()
+    return session.scalar(select(func.count()).where(Job.done_at.is_(None), Job.dead_at.is_(None))) or 0
+
+
+def done_jobs(session: Session) -> int:
+    session.rollback()
+    return session.scalar(select(func.count()).where(Job.done_at.is_not(None))) or 0
+
+
+def effects(session: Session) -> tuple[int, int]:
+    """How many effects happened, and for how many jobs."""
+    return tuple(session.execute(text("SELECT count(*), count(DISTINCT job) FROM test_effect")).one())  # type: ignore[return-value]
+
+
+def test_b1_killed_workers_lose_no_job_and_do_none_twice(session: Session, shop: Processes) -> None:
+    shop.relay(*RELAY)
+    worker = shop.worker(app=APP, processes=4)
+    write_jobs(session, "test.count", 400)
+    for kill in range(1, 5):
+        goal = min(kill * 80, 390)
+        wait_until(lambda goal=goal: done_jobs(session) >= goal, 40, shop.words())  # type: ignore[misc]
+        shop.kill(worker)
+        worker = shop.worker(app=APP, processes=4)
+    wait_until(lambda: open_jobs(session) == 0, 60, "all jobs done")
+    assert effects(session) == (400, 400)
+
+
+def test_b1_orders_are_routed_once_though_workers_are_killed(session: Session, shop: Processes) -> None:
+    build = Builder(session)
+    counter, eggs = build.counter(), build.sku()
+    build.lot(eggs, at=counter, quantity=1_000)
+    build.commit()
+    shop.relay(*RELAY)
+    worker = shop.worker("route", app=APP)
+    for _ in range(60):
+        order(session, {eggs: 2}, at=counter)
+    for goal in (10, 30):
+        wait_until(lambda goal=goal: routed(session) >= goal, 40, "some orders are routed")  # type: ignore[misc]
+        shop.kill(worker)
+        worker = shop.worker("route", app=APP)
+    wait_until(lambda: routed(session) == 60, 60, "all orders are routed")
+    allocated = session.scalar(text("SELECT sum(quantity) FROM allocation"))
+    assert allocated == 120
+    assert [fault.invariant for fault in faults(session)] == []
+
+
+def routed(session: Session) -> int:
+    session.rollback()
+    return session.scalar(select(func.count()).where(Order.status == "routed")) or 0
+
+
+def test_b3_a_flushed_broker_loses_nothing(session: Session, shop: Processes, own_redis: Redis) -> None:
+    relay = shop.relay(*RELAY)
+    write_jobs(session, "test.count", 200)
+    client = redis_client.Redis.from_url(own_redis.url)
+    wait_until(lambda: client.llen("route") == 200, 20, "all messages wait")
+    client.flushall()
+    shop.worker(app=APP, processes=4)
+    wait_until(lambda: open_jobs(session) == 0, 30, "all jobs done after the flush")
+    assert effects(session) == (200, 200)
+    assert relay.poll() is None
+
+
+def test_b7_a_relay_killed_between_commit_and_publish_loses_nothing(session: Session, shop: Processes) -> None:
+    shop.worker(app=APP, processes=4)
+    write_jobs(session, "test.count", 100)
+    for _ in range(2):
+        doomed = shop.relay(*RELAY, FAIL_POINT="relay.before_publish")
+        assert doomed.wait(20) == -9
+        assert done_jobs(session) == 0
+    shop.relay(*RELAY)
+    wait_until(lambda: open_jobs(session) == 0, 30, "all jobs done by the next relay")
+    assert effects(session) == (100, 100)
+
+
+def test_a_worker_killed_before_its_commit_does_the_job_again_exactly_once(session: Session, shop: Processes) -> None:
+    shop.relay(*RELAY)
+    doomed = shop.worker(app=APP, processes=1, FAIL_POINT="job.before_commit")
+    write_jobs(session, "test.count", 1)
+    wait_until(lambda: session.rollback() or session.scalar(select(func.max(Job.attempts))), 20, "a first try")
+    shop.kill(doomed)
+    assert done_jobs(session) == 0
+    shop.worker(app=APP, processes=1)
+    wait_until(lambda: open_jobs(session) == 0, 20, "the second try")
+    assert effects(session) == (1, 1)
+
+
+@pytest.mark.parametrize("topic", ["test.wrong", "test.suicide", "test.unheard-of"])
+def test_poison_is_dead_after_eight_tries_and_good_jobs_pass(session: Session, shop: Processes, topic: str) -> None:
+    shop.relay(*RELAY)
+    shop.worker(app=APP)
+    write_jobs(session, topic, 1)
+    write_jobs(session, "test.count", 20)
+
+    def dead() -> bool:
+        # The pauses between tries are minutes long; tests/workers proves them. Here time is moved on.
+        session.rollback()
+        session.execute(
+            text("UPDATE job SET next_at = now() WHERE topic = :topic AND last_error IS NOT NULL"
+                 " AND next_at > now() + interval '5 seconds' AND dead_at IS NULL AND done_at IS NULL"),
+            {"topic": topic},
+        )  # fmt: skip
+        session.commit()
+        return session.scalar(select(Job.dead_at).where(Job.topic == topic)) is not None
+
+    wait_until(dead, 60, "the poison is given up")
+    poison = session.execute(select(Job).where(Job.topic == topic)).scalar_one()
+    words = {"test.wrong": (8, "no such luck"), "test.suicide": (8, "never finished")}
+    tries, reason = words.get(topic, (1, "no worker here knows"))
+    assert poison.attempts == tries
+    assert reason in str(poison.last_error)
+    wait_until(lambda: done_jobs(session) == 20, 20, "the good jobs are done")
+    assert effects(session) == (20, 20)
+
+
+def test_a_restarted_broker_and_database_wait_for_nobody(session: Session, shop: Processes, own_redis: Redis) -> None:
+    relay = shop.relay(*RELAY)
+    shop.worker(app=APP)
+    write_jobs(session, "test.count", 5)
+    wait_until(lambda: open_jobs(session) == 0, 20, "before")
+    own_redis.crash()
+    for n in range(100, 110):
+        emit(session, "test.count", str(n), {"n": n})
+    session.commit()
+    own_redis.start()
+    session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                         " WHERE datname = current_database() AND pid <> pg_backend_pid()"))  # fmt: skip
+    session.commit()
+    wait_until(lambda: open_jobs(session) == 0, 40, "after")
+    assert effects(session) == (15, 15)
+    assert relay.poll() is None
+
+
+def test_two_relays_and_repeated_messages_do_nothing_twice(session: Session, shop: Processes, tmp_path: Path) -> None:
+    shop.relay(*RELAY)
+    shop.relay(*RELAY)
+    shop.worker(app=APP)
+    write_jobs(session, "test.count", 100)
+    for n in range(20):
+        emit(session, "test.letter", str(n), {"folder": str(tmp_path)})
+    session.commit()
+    wait_until(lambda: open_jobs(session) == 0, 30, "all done")
+    assert effects(session) == (100, 100)
+    assert len(list(tmp_path.iterdir())) == 20
+    assert session.scalar(select(func.max(Job.attempts))) == 1

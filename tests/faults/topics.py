@@ -1,0 +1,67 @@
+"""The shop's workers and relay with short leases and a few topics of the tests: `--app tests.faults.topics`.
+
+`python -m tests.faults.topics` is a relay that knows them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from shop.outbox import Job
+from workers.app import celery, flask_app
+from workers.topics import TOPICS, Outside, Payload, job, outside_job
+
+LEASE = 2
+
+
+@job("test.count", queue="route", lease=LEASE)
+def count_once(session: Session, payload: Payload) -> None:
+    """An effect that shows when it happens twice."""
+    session.execute(text("INSERT INTO test_effect (job) VALUES (:n)"), payload)
+    session.execute(text("SELECT pg_sleep(0.01)"))
+
+
+@job("test.suicide", queue="route", lease=LEASE)
+def kill_the_worker(session: Session, payload: Payload) -> None:
+    """A segfault, an out-of-memory kill."""
+    session.execute(text("INSERT INTO test_effect (job) VALUES (:n)"), payload)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("test.wrong", queue="route", lease=LEASE)
+def always_wrong(session: Session, payload: Payload) -> None:
+    """A fault in our own code."""
+    session.execute(text("INSERT INTO test_effect (job) VALUES (:n)"), payload)
+    raise ZeroDivisionError("no such luck")
+
+
+@outside_job("test.letter", queue="notify", lease=LEASE)
+def write_letter(session: Session, job: Job) -> Outside:
+    """Something outside of the database."""
+    folder = Path(job.payload["folder"])
+    return lambda: (folder / str(job.event_id)).write_text("dear") and None
+
+
+for name in ("order.route", "supplier.notice", "counter.notice"):
+    TOPICS[name] = replace(TOPICS[name], lease=LEASE)
+
+
+def main() -> None:
+    """A relay with these topics."""
+    from workers.relay import command
+
+    with flask_app().app_context():
+        command.main(args=[], standalone_mode=False)
+
+
+if __name__ == "__main__":
+    # `-m` runs this file as __main__; the topics are then registered by the import above only once.
+    main()
+
+app = celery

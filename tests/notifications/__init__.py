@@ -1,0 +1,1 @@
+"""What cooperatives and counters are told."""

@@ -1,0 +1,1 @@
+"""Jobs, the relay, the clock and the mails."""
