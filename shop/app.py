@@ -20,8 +20,10 @@ import orders.notifications.models
 import orders.payments.models  # noqa: F401
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
+from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
+from orders.views.office import office
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, ratelimits, requests, security_headers, templating
@@ -112,6 +114,8 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(orders_storefront)
     app.register_blueprint(orders_pages)
     app.register_blueprint(counter)
+    app.register_blueprint(coop)
+    app.register_blueprint(office)
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)

@@ -52,6 +52,13 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Settings"), "account.settings"),
         (_l("Devices"), "account.sessions"),
     ),
+    "coop": (
+        (_l("My stock"), "coop.home"),
+        (_l("Receive a lot"), "coop.receive"),
+        (_l("Notices"), "coop.notices"),
+        (_l("What sold"), "coop.sold"),
+    ),
+    "office": ((_l("Overview"), "office.home"), (_l("Parked jobs"), "office.jobs")),
 }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from flask import Flask
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from shop.db import db
 from shop.outbox import Job
 
@@ -17,9 +17,7 @@ from shop.outbox import Job
 def differences() -> list[object]:
     """What autogenerate would still change."""
     with db.engine.connect() as connection:
-        context = MigrationContext.configure(
-            connection, opts={"compare_type": True, "compare_server_default": True}
-        )
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
         return list(compare_metadata(context, db.metadata))
 
 
@@ -36,6 +34,7 @@ def test_every_migration_goes_down_and_up_again(app: Flask) -> None:
         downgrade(revision="base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
         with db.engine.connect() as connection:
-            assert connection.scalar(text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace")) == 0
+            functions = text("SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+            assert connection.scalar(functions) == 0
         upgrade()
         assert differences() == []
