@@ -121,3 +121,14 @@ def test_errors_are_pages_for_people_and_problems_for_machines(client: FlaskClie
     assert problem.status_code == 404
     assert problem.content_type == "application/problem+json"
     assert problem.json["status"] == 404
+
+
+def test_the_access_log_holds_no_link_that_opens_something(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="shop.access"):
+        client.get("/reset/a-secret-token")
+        client.get("/orders/NOTHING?key=a-secret-key")
+    lines = [record for record in caplog.records if record.name == "shop.access"]
+    assert [record.status for record in lines] == [303, 404]  # type: ignore[attr-defined]
+    assert not any("a-secret" in str(vars(record)) for record in lines)
