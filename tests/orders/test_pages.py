@@ -283,16 +283,30 @@ def test_unknown_goods_are_not_found(client: FlaskClient, goods: Builder):
     assert post(client, "/cart/lines/NOTHING", quantity=1).status_code == 404
 
 
-def test_the_guests_cart_is_there_after_sign_in(app: Flask, client: FlaskClient, goods: Builder, session: Session):
+def sign_in_as_new_customer(app: Flask, client: FlaskClient, session: Session) -> User:
+    """Somebody with an account comes in."""
     with app.app_context():
         password = hash_password("correct horse battery staple")
     user = User(email="fang@mail.example", password=password, fs_uniquifier="fang", name="王芳", confirmed_at=utcnow())
     session.add(user)
     session.commit()
-    post(client, "/cart/lines", sku="EGGS", quantity=2)
     token = token_in(client.get("/login").text)
     form = {"csrf_token": token, "email": "fang@mail.example", "password": "correct horse battery staple"}
     assert client.post("/login", data=form).status_code in {302, 303}
+    return user
+
+
+def test_what_a_guest_ordered_here_stays_open_after_sign_in(
+    app: Flask, client: FlaskClient, goods: Builder, session: Session
+):
+    number = number_of(client.post("/checkout", data=filled_in(checkout_page(client), "WH-01", email="")))
+    sign_in_as_new_customer(app, client, session)
+    assert client.get(f"/orders/{number}").status_code == 200
+
+
+def test_the_guests_cart_is_there_after_sign_in(app: Flask, client: FlaskClient, goods: Builder, session: Session):
+    post(client, "/cart/lines", sku="EGGS", quantity=2)
+    user = sign_in_as_new_customer(app, client, session)
     assert 'value="2"' in client.get("/cart").text
     page = client.get("/checkout").text
     assert hidden(page, "name") == "王芳"
