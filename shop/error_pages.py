@@ -26,6 +26,7 @@ TITLES: dict[int, Any] = {
     403: _l("You may not do this"),
     404: _l("This page does not exist"),
     405: _l("This is not possible here"),
+    422: _l("Please check what was entered"),
     413: _l("This file is too large"),
     429: _l("Too many requests, please wait a little"),
     500: _l("Something went wrong on our side"),
@@ -114,11 +115,30 @@ def http_error(error: HTTPException) -> AnyResponse:
         return error.get_response()
     if status >= 500:
         without_database()
-    response = answer(status, error.name.lower().replace(" ", "_"), TITLES.get(status, error.name))
+    code = "invalid" if status == 422 else error.name.lower().replace(" ", "_")
+    response = answer(status, code, TITLES.get(status, error.name), errors=faults_in(error))
     for name, value in error.get_headers():
         if name.lower() in {"allow", "retry-after", "www-authenticate"}:
             response.headers[name] = value
     return response
+
+
+def faults_in(error: HTTPException) -> list[dict[str, Any]]:
+    """The fields a schema refused, one entry each; the schema library hangs them on the exception."""
+    messages: Any = (getattr(error, "data", None) or {}).get("messages", {})
+    found: list[dict[str, Any]] = []
+
+    def walk(path: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                walk(f"{path}.{name}" if path else str(name), inner)
+        elif isinstance(value, list):
+            found.extend({"field": path, "message": str(text)} for text in value)
+
+    # The outermost level says where the field stood: in the body, the query or the path.
+    for place in messages.values() if isinstance(messages, dict) else ():
+        walk("", place)
+    return found
 
 
 def database_error(error: DBAPIError) -> Response:
