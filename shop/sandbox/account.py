@@ -32,9 +32,7 @@ def unprivileged_ids() -> tuple[int, int] | None:
                 continue
             found = made
         return found.pw_uid, found.pw_gid
-    raise SandboxError(
-        "PostgreSQL refuses to run as root and no account for it can be made: use a normal user."
-    )
+    raise SandboxError("PostgreSQL refuses to run as root and no account for it can be made: use a normal user.")
 
 
 def _make_account(name: str) -> pwd.struct_passwd | None:

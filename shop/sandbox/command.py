@@ -21,9 +21,7 @@ from shop.sandbox.processes import SandboxError
 from shop.sandbox.services import scratch_folder, start_mail_sink, start_postgres, start_redis
 
 
-def services_in(
-    root: Path, running: contextlib.ExitStack, given: dict[str, str], *, durable: bool
-) -> dict[str, str]:
+def services_in(root: Path, running: contextlib.ExitStack, given: dict[str, str], *, durable: bool) -> dict[str, str]:
     """Start what `given` does not name; returns the addresses of all."""
     env = dict(given)
     if "DATABASE_URL" not in env:
@@ -63,12 +61,8 @@ def run(command: list[str], *, scratch: bool) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--scratch", action="store_true", help="use empty services that are thrown away afterwards"
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scratch", action="store_true", help="use empty services that are thrown away afterwards")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
     if not chosen.command:

@@ -43,9 +43,7 @@ def require_answers(env: dict[str, str]) -> None:
     """Refuse a DATABASE_URL or REDIS_URL behind which nobody answers."""
     if url := env.get("DATABASE_URL"):
         try:
-            psycopg.connect(
-                re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url), connect_timeout=5
-            ).close()
+            psycopg.connect(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", url), connect_timeout=5).close()
         except psycopg.Error as error:
             raise SandboxError(f"DATABASE_URL is set, but no database answers there: {error}") from None
     if (url := env.get("REDIS_URL", "")).startswith(("redis://", "rediss://", "unix://")):

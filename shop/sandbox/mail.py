@@ -91,9 +91,7 @@ class MailSink:
         self.mails.mkdir(parents=True, exist_ok=True)
         self.port = free_port(self.port or None)
         with (self.folder / "mail.log").open("ab") as log:
-            self.process = spawn(
-                [sys.executable, "-m", __name__, self.mails, str(self.port)], cwd=PROJECT, output=log
-            )
+            self.process = spawn([sys.executable, "-m", __name__, self.mails, str(self.port)], cwd=PROJECT, output=log)
         process = self.process
         wait_until(lambda: answers(self.port) or process.poll() is not None, 30)
         if process.poll() is not None:

@@ -147,9 +147,7 @@ class Postgres:
     def drop_database(self, name: str) -> None:
         """Remove a database and end the sessions in it."""
         with self._connect("postgres") as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def program(self, name: str) -> Path:
         """The path of pg_dump, psql … of this server's version."""
@@ -183,9 +181,7 @@ class Postgres:
         if (self.data / "PG_VERSION").exists():
             found = (self.data / "PG_VERSION").read_text().strip()
             if found != str(VERSION):
-                raise SandboxError(
-                    f"{self.data} holds PostgreSQL {found}, not {VERSION}: move the folder away."
-                )
+                raise SandboxError(f"{self.data} holds PostgreSQL {found}, not {VERSION}: move the folder away.")
             return
         fresh = self.folder / "data.new"
         shutil.rmtree(fresh, ignore_errors=True)

@@ -178,9 +178,7 @@ def run(shop: Shop) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
-    parser.add_argument(
-        "--end-with-parent", action="store_true", help="stop when the program that started this dies"
-    )
+    parser.add_argument("--end-with-parent", action="store_true", help="stop when the program that started this dies")
     if parser.parse_args(arguments).end_with_parent:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     supervisor = Supervisor()

@@ -73,15 +73,11 @@ def up(folder: Path, *, durable: bool) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
     start = commands.add_parser("up", help=up.__doc__)
     start.add_argument("--data", type=Path, required=True, help="the folder that keeps everything")
-    start.add_argument(
-        "--fast", action="store_true", help="do not wait for the disk (a crash may lose the data)"
-    )
+    start.add_argument("--fast", action="store_true", help="do not wait for the disk (a crash may lose the data)")
     database = commands.add_parser("database", help="make one more database and print its DATABASE_URL")
     database.add_argument("--data", type=Path, required=True)
     database.add_argument("name")

@@ -15,8 +15,7 @@ blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox/mail")
 # A mail is somebody else's page: it may show itself, and its links may leave the frame, nothing more.
 FRAME_MAY = "allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation"
 MAIL_POLICY = (
-    f"sandbox {FRAME_MAY}; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
-    "frame-ancestors 'self'"
+    f"sandbox {FRAME_MAY}; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
 
 

@@ -29,9 +29,7 @@ class Run:
         self.said = folder.parent / f"{folder.name}.said"
         with self.said.open("ab") as said:
             command = [sys.executable, "-m", "shop.sandbox.run"]
-            self.process = subprocess.Popen(
-                command, stdout=said, stderr=subprocess.STDOUT, env=env, cwd=PROJECT
-            )
+            self.process = subprocess.Popen(command, stdout=said, stderr=subprocess.STDOUT, env=env, cwd=PROJECT)
 
     def words(self) -> str:
         return self.said.read_text(errors="replace")

@@ -11,9 +11,7 @@ from shop.sandbox.mail import store
 from shop.sandbox.mailbox import PER_PAGE, NoSuchMail, html_for_reading, list_mails, read_mail, read_raw
 
 
-def a_mail(
-    folder: Path, *, to: str = "tashi@example.cn", subject: str = "Sold", picture: bool = False
-) -> str:
+def a_mail(folder: Path, *, to: str = "tashi@example.cn", subject: str = "Sold", picture: bool = False) -> str:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "雅砻集 <shop@example.cn>", to, subject
     message.set_content("Three bags of 红皮土豆")

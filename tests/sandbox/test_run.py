@@ -33,9 +33,7 @@ def runs() -> Iterator[list[Run]]:
             run.process.wait(60)
 
 
-def test_it_starts_from_nothing_and_a_second_run_keeps_what_the_first_had(
-    place: Path, runs: list[Run]
-) -> None:
+def test_it_starts_from_nothing_and_a_second_run_keeps_what_the_first_had(place: Path, runs: list[Run]) -> None:
     runs.append(first := Run(place))
     first.wait_until_ready()
     assert "@" in first.words(), "the demo accounts are named"
