@@ -10,6 +10,7 @@ import logging
 import random
 import traceback
 import uuid
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
@@ -82,30 +83,28 @@ def start(session: Session, job_id: int) -> Job | None:
 
     None when it is closed, taken, or not (or no longer) the turn of whoever holds the message.
     """
-    statement = (
-        select(Job)
-        .where(Job.id == job_id, is_open(), Job.lease_token.is_(None))
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    job = session.execute(statement).scalar_one_or_none()
-    if job is None:
+    openable = (Job.id == job_id) & is_open() & Job.lease_token.is_(None)
+    order_id = Job.payload["order_id"].as_integer()
+    statement = select(Job.topic, Job.attempts, Job.last_error, Job.request_id, Order.number)
+    found = session.execute(statement.outerjoin(Order, Order.id == order_id).where(openable)).one_or_none()
+    if found is None:
         session.rollback()
         return None
-    topic = TOPICS.get(job.topic)
-    number = session.scalar(select(Order.number).where(Order.id == job.payload.get("order_id", 0)))
-    follow_request(job.request_id or None, order=number or "")
-    if topic is not None and job.attempts >= topic.tries:
-        bury(job, f"started {job.attempts} times and never finished; last: {job.last_error or 'its worker died'}")
-        session.commit()
+    follow_request(found.request_id or None, order=found.number or "")
+    topic = TOPICS.get(found.topic)
+    if topic is not None and found.attempts >= topic.tries:
+        bury(session, job_id, f"started {found.attempts} times and never finished; {found.last_error or ''}")
         return None
-    job.attempts += 1
-    job.lease_token = uuid.uuid4()
-    if topic is not None:
-        job.next_at = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, topic.lease)
-    session.commit()
-    session.refresh(job)
-    session.expunge(job)
+    taken = (
+        update(Job)
+        .where(openable)
+        .values(attempts=Job.attempts + 1, lease_token=uuid.uuid4(), next_at=in_seconds(topic.lease if topic else 0))
+        .returning(Job)
+        .execution_options(synchronize_session=False)
+    )
+    job = session.execute(taken).scalar_one_or_none()
+    if job is not None:
+        session.expunge(job)  # its values stay as they were taken
     session.commit()
     return job
 
@@ -129,15 +128,25 @@ def fail(session: Session, job: Job, topic: Topic | None, error: Exception) -> N
     if final:
         values["dead_at"] = func.now()
     else:
-        values["next_at"] = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, pause(job.attempts))
+        values["next_at"] = in_seconds(pause(job.attempts))
     session.execute(update(Job).where(mine).values(**values).execution_options(synchronize_session=False))
     session.commit()
 
 
-def bury(job: Job, reason: str) -> None:
+def bury(session: Session, job_id: int, reason: str) -> None:
     """No more tries; the office finds it among the dead letters."""
-    log.error("job given up: %s", reason, extra={"job": job.id, "topic": job.topic, "dead": True})
-    job.dead_at, job.last_error = func.now(), reason[:LONGEST_ERROR]
+    log.error("job given up: %s", reason, extra={"job": job_id, "dead": True})
+    statement = update(Job).where(Job.id == job_id, is_open(), Job.lease_token.is_(None))
+    session.execute(
+        statement.values(dead_at=func.now(), last_error=reason[:LONGEST_ERROR]),
+        execution_options={"synchronize_session": False},
+    )
+    session.commit()
+
+
+def in_seconds(seconds: float) -> ColumnElement[datetime]:
+    """A moment from now, by the database's clock."""
+    return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
 def pause(attempts: int) -> float:

@@ -68,14 +68,14 @@ def effects(session: Session) -> tuple[int, int]:
 def test_b1_killed_workers_lose_no_job_and_do_none_twice(session: Session, shop: Processes) -> None:
     shop.relay(*RELAY)
     worker = shop.worker(app=APP, processes=4)
-    write_jobs(session, "test.count", 400)
-    for kill in range(1, 5):
-        goal = min(kill * 80, 390)
-        wait_until(lambda goal=goal: done_jobs(session) >= goal, 40, shop.words())  # type: ignore[misc]
+    write_jobs(session, "test.count", 240)
+    for kill in range(1, 4):
+        goal = kill * 50
+        wait_until(lambda goal=goal: done_jobs(session) >= goal, 120, "jobs are done")  # type: ignore[misc]
         shop.kill(worker)
         worker = shop.worker(app=APP, processes=4)
-    wait_until(lambda: open_jobs(session) == 0, 60, "all jobs done")
-    assert effects(session) == (400, 400)
+    wait_until(lambda: open_jobs(session) == 0, 120, "all jobs done")
+    assert effects(session) == (240, 240)
 
 
 def test_b1_orders_are_routed_once_though_workers_are_killed(session: Session, shop: Processes) -> None:
@@ -85,15 +85,15 @@ def test_b1_orders_are_routed_once_though_workers_are_killed(session: Session, s
     build.commit()
     shop.relay(*RELAY)
     worker = shop.worker("route", app=APP)
-    for _ in range(60):
+    for _ in range(40):
         order(session, {eggs: 2}, at=counter)
-    for goal in (10, 30):
-        wait_until(lambda goal=goal: routed(session) >= goal, 40, "some orders are routed")  # type: ignore[misc]
+    for goal in (5, 20):
+        wait_until(lambda goal=goal: routed(session) >= goal, 120, "some orders are routed")  # type: ignore[misc]
         shop.kill(worker)
         worker = shop.worker("route", app=APP)
-    wait_until(lambda: routed(session) == 60, 60, "all orders are routed")
+    wait_until(lambda: routed(session) == 40, 120, "all orders are routed")
     allocated = session.scalar(text("SELECT sum(quantity) FROM allocation"))
-    assert allocated == 120
+    assert allocated == 80
     assert [fault.invariant for fault in faults(session)] == []
 
 
@@ -104,13 +104,13 @@ def routed(session: Session) -> int:
 
 def test_b3_a_flushed_broker_loses_nothing(session: Session, shop: Processes, own_redis: Redis) -> None:
     relay = shop.relay(*RELAY)
-    write_jobs(session, "test.count", 200)
+    write_jobs(session, "test.count", 150)
     client = redis_client.Redis.from_url(own_redis.url)
-    wait_until(lambda: client.llen("route") == 200, 20, "all messages wait")
+    wait_until(lambda: client.llen("route") >= 150, 90, "all messages wait")
     client.flushall()
     shop.worker(app=APP, processes=4)
-    wait_until(lambda: open_jobs(session) == 0, 30, "all jobs done after the flush")
-    assert effects(session) == (200, 200)
+    wait_until(lambda: open_jobs(session) == 0, 120, "all jobs done after the flush")
+    assert effects(session) == (150, 150)
     assert relay.poll() is None
 
 
@@ -119,10 +119,10 @@ def test_b7_a_relay_killed_between_commit_and_publish_loses_nothing(session: Ses
     write_jobs(session, "test.count", 100)
     for _ in range(2):
         doomed = shop.relay(*RELAY, FAIL_POINT="relay.before_publish")
-        assert doomed.wait(20) == -9
+        assert doomed.wait(90) == -9
         assert done_jobs(session) == 0
     shop.relay(*RELAY)
-    wait_until(lambda: open_jobs(session) == 0, 30, "all jobs done by the next relay")
+    wait_until(lambda: open_jobs(session) == 0, 120, "all jobs done by the next relay")
     assert effects(session) == (100, 100)
 
 
@@ -130,47 +130,48 @@ def test_a_worker_killed_before_its_commit_does_the_job_again_exactly_once(sessi
     shop.relay(*RELAY)
     doomed = shop.worker(app=APP, processes=1, FAIL_POINT="job.before_commit")
     write_jobs(session, "test.count", 1)
-    wait_until(lambda: session.rollback() or session.scalar(select(func.max(Job.attempts))), 20, "a first try")
+    wait_until(lambda: session.rollback() or session.scalar(select(func.max(Job.attempts))), 90, "a first try")
     shop.kill(doomed)
     assert done_jobs(session) == 0
     shop.worker(app=APP, processes=1)
-    wait_until(lambda: open_jobs(session) == 0, 20, "the second try")
+    wait_until(lambda: open_jobs(session) == 0, 90, "the second try")
     assert effects(session) == (1, 1)
 
 
-@pytest.mark.parametrize("topic", ["test.wrong", "test.suicide", "test.unheard-of"])
-def test_poison_is_dead_after_eight_tries_and_good_jobs_pass(session: Session, shop: Processes, topic: str) -> None:
+def test_poison_is_dead_after_eight_tries_and_good_jobs_pass(session: Session, shop: Processes) -> None:
     shop.relay(*RELAY)
     shop.worker(app=APP)
-    write_jobs(session, topic, 1)
+    for topic in ("test.wrong", "test.suicide", "test.unheard-of"):
+        write_jobs(session, topic, 1)
     write_jobs(session, "test.count", 20)
 
-    def dead() -> bool:
-        # The pauses between tries are minutes long; tests/workers proves them. Here time is moved on.
+    def all_dead() -> bool:
+        # The pauses between tries are minutes long (tests/workers proves them), leases seconds: time is moved on.
         session.rollback()
         session.execute(
-            text("UPDATE job SET next_at = now() WHERE topic = :topic AND last_error IS NOT NULL"
-                 " AND next_at > now() + interval '5 seconds' AND dead_at IS NULL AND done_at IS NULL"),
-            {"topic": topic},
-        )  # fmt: skip
+            text(
+                "UPDATE job SET next_at = now() WHERE lease_token IS NOT NULL AND dead_at IS NULL AND done_at IS NULL"
+                " AND (topic = 'test.suicide' AND attempts > 0 OR topic = 'test.wrong' AND last_error IS NOT NULL)"
+            )
+        )
         session.commit()
-        return session.scalar(select(Job.dead_at).where(Job.topic == topic)) is not None
+        return session.scalar(select(func.count()).where(Job.dead_at.is_not(None))) == 3
 
-    wait_until(dead, 60, "the poison is given up")
-    poison = session.execute(select(Job).where(Job.topic == topic)).scalar_one()
-    words = {"test.wrong": (8, "no such luck"), "test.suicide": (8, "never finished")}
-    tries, reason = words.get(topic, (1, "no worker here knows"))
-    assert poison.attempts == tries
-    assert reason in str(poison.last_error)
-    wait_until(lambda: done_jobs(session) == 20, 20, "the good jobs are done")
+    wait_until(all_dead, 150, "the poison is given up")
+    wait_until(lambda: done_jobs(session) == 20, 90, "the good jobs are done")
     assert effects(session) == (20, 20)
+    poison = {job.topic: job for job in session.execute(select(Job).where(Job.dead_at.is_not(None))).scalars()}
+    assert [poison[topic].attempts for topic in ("test.wrong", "test.suicide", "test.unheard-of")] == [8, 8, 1]
+    assert "no such luck" in str(poison["test.wrong"].last_error)
+    assert "never finished" in str(poison["test.suicide"].last_error)
+    assert "no worker here knows" in str(poison["test.unheard-of"].last_error)
 
 
 def test_a_restarted_broker_and_database_wait_for_nobody(session: Session, shop: Processes, own_redis: Redis) -> None:
     relay = shop.relay(*RELAY)
     shop.worker(app=APP)
     write_jobs(session, "test.count", 5)
-    wait_until(lambda: open_jobs(session) == 0, 20, "before")
+    wait_until(lambda: open_jobs(session) == 0, 90, "before")
     own_redis.crash()
     for n in range(100, 110):
         emit(session, "test.count", str(n), {"n": n})
@@ -179,7 +180,7 @@ def test_a_restarted_broker_and_database_wait_for_nobody(session: Session, shop:
     session.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                          " WHERE datname = current_database() AND pid <> pg_backend_pid()"))  # fmt: skip
     session.commit()
-    wait_until(lambda: open_jobs(session) == 0, 40, "after")
+    wait_until(lambda: open_jobs(session) == 0, 120, "after")
     assert effects(session) == (15, 15)
     assert relay.poll() is None
 
@@ -192,7 +193,7 @@ def test_two_relays_and_repeated_messages_do_nothing_twice(session: Session, sho
     for n in range(20):
         emit(session, "test.letter", str(n), {"folder": str(tmp_path)})
     session.commit()
-    wait_until(lambda: open_jobs(session) == 0, 30, "all done")
+    wait_until(lambda: open_jobs(session) == 0, 120, "all done")
     assert effects(session) == (100, 100)
     assert len(list(tmp_path.iterdir())) == 20
     assert session.scalar(select(func.max(Job.attempts))) == 1

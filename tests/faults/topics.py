@@ -17,7 +17,7 @@ from shop.outbox import Job
 from workers.app import celery, flask_app
 from workers.topics import TOPICS, Outside, Payload, job, outside_job
 
-LEASE = 2
+LEASE = 4
 
 
 @job("test.count", queue="route", lease=LEASE)
@@ -61,7 +61,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # `-m` runs this file as __main__; the topics are then registered by the import above only once.
     main()
 
 app = celery
