@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from pypinyin import lazy_pinyin
+from pypinyin import lazy_pinyin, load_single_dict
 from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
@@ -15,6 +15,9 @@ from catalogue.models import Product
 WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]+|[\u0f40-\u0fbc]+")
 MOST_WORDS = 12
 LONGEST_QUERY = 100
+
+# Alone the character is more often read cáng (to hide); what stands on our shelves is zàng, of Tibet.
+load_single_dict({ord("藏"): "zàng,cáng"})
 
 
 def words_of(text: str) -> list[str]:

@@ -25,21 +25,37 @@ def join(state: BlueprintSetupState) -> None:
     state.app.jinja_env.globals["t"] = localised
 
 
+@storefront.before_request
+def know_no_nul() -> None:
+    """No name of ours has the character NUL, and PostgreSQL would refuse the question."""
+    if "\0" in request.path:
+        abort(404)
+
+
+def said(name: str) -> str:
+    """A word in the address, as short as any of ours and without NUL."""
+    return request.args.get(name, "").replace("\0", "").strip()[:100]
+
+
 def asked(category: str = "") -> Wish:
     """The wish in the address; what it does not know it leaves out."""
-    args = request.args
-    storage = args.get("storage", "")
-    sort = args.get("sort", "")
-    page = args.get("page", "1")
+    storage, sort, page = said("storage"), said("sort"), said("page")
     return Wish(
-        text=args.get("q", "").strip()[:100],
-        category=category or args.get("category", ""),
+        text=said("q"),
+        category=category or said("category"),
         storage=storage if storage in listing.STORAGES else "",
-        cooperative=args.get("cooperative", ""),
-        counter_id=session.get("my_counter") if args.get("here") else None,
+        cooperative=said("cooperative"),
+        counter_id=session.get("my_counter") if said("here") else None,
         sort=Sort(sort) if sort in set(Sort) else Sort.RECOMMENDED,
-        page=int(page) if page.isascii() and page.isdigit() and int(page) <= LAST_PAGE else 1,
+        page=min(int(page), LAST_PAGE) if page.isascii() and page.isdigit() else 1,
     )
+
+
+def page_address(page: int) -> str:
+    """Another page of the shelf on show. Only words a shelf knows go along: any other may mean something to url_for."""
+    known = {name: said(name) for name in ("q", "category", "storage", "cooperative", "here", "sort")}
+    asked_for = {name: value for name, value in known.items() if value}
+    return url_for(request.endpoint or "", **(request.view_args or {}) | asked_for, page=page)
 
 
 def shelf_page(template: str, wish: Wish, **more: object) -> str:
@@ -53,6 +69,7 @@ def shelf_page(template: str, wish: Wish, **more: object) -> str:
         categories=listing.categories(db.session()),
         cooperatives=listing.cooperatives(db.session()),
         my_counter=my_counter,
+        page_address=page_address,
         sorts=[
             (Sort.RECOMMENDED, _("Recommended")),
             (Sort.CHEAPEST, _("Lowest price")),
@@ -143,7 +160,7 @@ def cooperative(code: str) -> str:
 @allow("anyone")
 def my_counter() -> Response:
     """Remember the visitor's counter, for 'in stock at my counter'."""
-    code = request.form.get("counter", "")
+    code = request.form.get("counter", "").replace("\0", "")
     found = db.session.execute(select(Counter).where(Counter.code == code, Counter.active)).scalar_one_or_none()
     if found is None:
         abort(404)

@@ -1,0 +1,1 @@
+"""What the shelves, the search, the seeds and the counters promise."""
