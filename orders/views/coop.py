@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from catalogue.models import Cooperative
 from catalogue.stock.lots import receive_lot
@@ -38,7 +38,7 @@ class ReceiptForm(FlaskForm):
     lot = StringField(validators=[InputRequired(), Length(1, 40)])
     quantity = IntegerField(validators=[InputRequired(), NumberRange(1, MOST_PACKS)])
     produced_on = DateField(validators=[InputRequired()])
-    best_before = DateField()
+    best_before = DateField(validators=[Optional()])
 
 
 def mine() -> Cooperative:

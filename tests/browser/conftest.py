@@ -1,21 +1,35 @@
-"""The whole shop as `make run` starts it, and a browser to walk through it: Debian's chromium, driven by Playwright."""
+"""The whole shop in processes of its own, and a browser to walk through it: Debian's chromium, driven by Playwright."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
-from shop.sandbox.services import scratch_folder
-from tests.sandbox.running import Run
+from catalogue.seed.demo import seed_shop
+from shop.app import create_app
+from shop.db import db
+from shop.sandbox.folder import PROJECT
+from shop.sandbox.mail import MailSink
+from shop.sandbox.processes import free_port, wait_until
+from shop.sandbox.services import scratch_folder, start_mail_sink
+from tests.conftest import Servers, settings_for
+from tests.faults.harness import processes
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 # Two busy cores must not fail a journey; nothing here waits longer than it takes.
 PATIENCE_MS = 15_000
+SECONDS_TO_START = 120
 
 
 class Visitor:
@@ -59,17 +73,66 @@ class Visitor:
         self.page.wait_for_url(lambda url: "/login" not in url)
 
 
-@pytest.fixture(scope="session")
-def shop() -> Iterator[Run]:
-    """The shop with its seeds, workers and mail sink, in processes of its own."""
-    with scratch_folder() as folder:
-        run = Run(folder / "market")
+@dataclass(frozen=True)
+class Market:
+    """The running shop: its address, and what its clerks can ask of it."""
+
+    address: str
+    environment: dict[str, str]
+
+    def get(self, path: str) -> str:
+        """The text of a page."""
+        with urllib.request.urlopen(f"{self.address}{path}", timeout=20) as answer:
+            return str(answer.read().decode())
+
+    def is_ready(self) -> bool:
+        """Whether /readyz says that database, migrations and workers are there."""
         try:
-            run.wait_until_ready()
-            yield run
-        finally:
-            run.process.terminate()
-            run.process.wait(60)
+            return bool(self.get("/readyz"))
+        except OSError:
+            return False
+
+    def check(self) -> None:
+        """`shop check` proves every invariant on the shop's database."""
+        result = subprocess.run(
+            [str(Path(sys.executable).parent / "shop"), "check"],
+            env={**os.environ, **self.environment}, cwd=PROJECT, capture_output=True, text=True,
+        )  # fmt: skip
+        assert result.returncode == 0, result.stdout + result.stderr
+
+
+@contextlib.contextmanager
+def ended(mail: MailSink) -> Iterator[MailSink]:
+    """The running mail sink, stopped afterwards."""
+    try:
+        yield mail
+    finally:
+        mail.stop()
+
+
+@pytest.fixture(scope="session")
+def shop(servers: Servers, template_database: str) -> Iterator[Market]:
+    """The seeded shop in processes of its own: web server, worker, relay and mail sink, without limits on how often."""
+    name, port = f"{template_database}_browser", free_port()
+    servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    database_url = servers.url_of(name)
+    app = create_app(settings_for(database_url, servers.redis_url))
+    with app.app_context():
+        seed_shop(db.session(), with_accounts=True)
+        db.session.remove()
+        db.engine.dispose()
+    with scratch_folder() as folder, ended(start_mail_sink(folder)) as mail:
+        extra = {"PORT": str(port), "MAIL_SINK_FOLDER": str(mail.mails), "FAIL_POINTS": "false"}
+        with processes(database_url, servers.redis_url, smtp_url=mail.url, extra=extra) as children:
+            children.worker(processes=1)
+            children.relay()
+            _web, address = children.web(port)
+            environment = {"APP_ENV": "test", "DATABASE_URL": database_url, "REDIS_URL": servers.redis_url,
+                           "SMTP_URL": mail.url}  # fmt: skip
+            market = Market(address, environment)
+            assert wait_until(market.is_ready, SECONDS_TO_START, every=0.2), children.words()
+            yield market
+    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +153,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, shop: Run) -> Iterator[Callable[..., Visitor]]:
+def visitor(browser: Browser, shop: Market) -> Iterator[Callable[..., Visitor]]:
     """Makes visitors: each has cookies, a language and a screen of their own."""
     contexts: list[BrowserContext] = []
 

@@ -8,9 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from shop.sandbox.processes import wait_until
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import Market, Visitor
 from tests.browser.shopping import check_out, pickup_code, put_in_cart
-from tests.sandbox.running import Run
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +32,7 @@ def test_every_page_on_the_way_to_an_order_is_for_everybody(visitor: Enter, lang
     guest.look()
 
 
-def test_a_guest_buys_and_watches_the_counter_being_found(visitor: Enter, shop: Run):
+def test_a_guest_buys_and_watches_the_counter_being_found(visitor: Enter, shop: Market):
     guest = visitor("zh-CN", 360)
     put_in_cart(guest, "red-potato", 2)
     put_in_cart(guest, "zang-eggs", 1)
