@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from catalogue.counters import stock_at
 from catalogue.models import Category, Cooperative, Counter, Product, Sku, Storage
 from catalogue.search import matching, tsquery_of
 from catalogue.stock.availability import available
@@ -45,7 +46,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class ProductCard:
-    """A product on a shelf: its cheapest pack (fen), how many packs are left in all, and where it comes from."""
+    """A product on a shelf: its cheapest pack (fen), how many packs are left, and where it comes from.
+
+    `left` counts all counters, or one when the wish named one.
+    """
 
     slug: str
     names: dict[str, str]
@@ -123,7 +127,7 @@ def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
     page = min(max(1, wish.page), pages)
     ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish)
     ids = session.execute(ordered.limit(per_page).offset((page - 1) * per_page)).scalars().all()
-    return Shelf(cards(session, ids), total, page, pages)
+    return Shelf(cards(session, ids, wish.counter_id), total, page, pages)
 
 
 def narrowed(statement: Select[int], wish: Wish) -> Select[int]:
@@ -170,8 +174,8 @@ def sorted_by(statement: Select[int], wish: Wish) -> Select[int]:
     return statement if wish.text else statement.order_by(Product.position, Product.id)
 
 
-def cards(session: Session, ids: Sequence[int]) -> tuple[ProductCard, ...]:
-    """Cards of these products in this order: three queries, however many there are."""
+def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -> tuple[ProductCard, ...]:
+    """Cards of these products in this order: three queries (four for one counter), however many there are."""
     if not ids:
         return ()
     statement = (
@@ -180,7 +184,12 @@ def cards(session: Session, ids: Sequence[int]) -> tuple[ProductCard, ...]:
         .options(joinedload(Product.cooperative), selectinload(Product.skus.and_(Sku.active)))
     )
     found = {product.id: product for product in session.execute(statement).scalars()}
-    left = available(session, [sku.id for product in found.values() for sku in product.skus])
+    sku_ids = [sku.id for product in found.values() for sku in product.skus]
+    left = available(session, sku_ids)
+    if counter_id is not None:
+        # Of what stands there, some may be promised already to orders that have no counter yet.
+        here = stock_at(session, counter_id, sku_ids)
+        left = {sku_id: min(packs, here.get(sku_id, 0)) for sku_id, packs in left.items()}
     return tuple(card(found[one], left) for one in ids if found[one].skus)
 
 

@@ -34,6 +34,9 @@ def seed(scale: int | None) -> None:
 @click.command("demo-logins")
 def demo_logins() -> None:
     """Print who can sign in to the demonstration."""
+    if current_app.extensions["settings"].is_production:
+        click.echo("  none: this is production")
+        return
     for who, email, room in LOGINS:
         click.echo(f"  {who:<22}{email:<34}{room}")
     click.echo(f"  password: {DEMO_PASSWORD}")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from babel import Locale
 from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
 from flask.blueprints import BlueprintSetupState
+from flask_babel import get_locale
 from flask_babel import gettext as _
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from catalogue import listing
+from catalogue.counters import counter_named, nearest
+from catalogue.districts import DISTRICTS, district_named
 from catalogue.listing import LAST_PAGE, Sort, Wish
 from catalogue.models import Category, Cooperative, Counter
 from shop.accounts.policy import allow
 from shop.clock import shanghai, utcnow
 from shop.db import db
-from shop.i18n import localised
+from shop.i18n import DEFAULT_LOCALE, localised
 
 storefront = Blueprint("storefront", __name__)
 
@@ -129,30 +135,69 @@ def product(slug: str) -> str:
 @storefront.get("/counters")
 @allow("anyone")
 def counters() -> str:
-    """Where to collect."""
-    statement = select(Counter).where(Counter.active).order_by(Counter.district, Counter.code)
-    found = db.session.execute(statement).scalars().all()
+    """Where to collect, nearest to the browser's position or else to the chosen district first."""
+    chosen = district_named(said("district"))
+    lat, lng = (coordinate(said("lat"), 90), coordinate(said("lng"), 180)) if said("lat") else (None, None)
+    if (lat is None or lng is None) and chosen is not None:
+        lat, lng = chosen.lat, chosen.lng
     return render_template(
         "storefront/counters.html",
         room="storefront",
-        counters=found,
-        weekday=shanghai(utcnow()).weekday(),
+        counters=nearest(db.session(), utcnow(), lat, lng),
+        districts=DISTRICTS,
+        chosen=chosen,
         my_counter=session.get("my_counter"),
     )
+
+
+def coordinate(text: str, most: int) -> float | None:
+    """A latitude or longitude as a browser gives it; None when it is none."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if -most <= value <= most else None
+
+
+@storefront.get("/counters/<code>")
+@allow("anyone")
+def counter(code: str) -> str:
+    """One counter: where it is, when it is open, what stands there today."""
+    found = counter_named(db.session(), code, utcnow())
+    return render_template(
+        "storefront/counter.html",
+        room="storefront",
+        counter=found,
+        district=district_named(found.district),
+        shelf=listing.shelf(db.session(), replace(asked(), counter_id=found.id)),
+        page_address=page_address,
+        weekdays=current_weekdays(),
+        today=shanghai(utcnow()).weekday(),
+        my_counter=session.get("my_counter"),
+    )
+
+
+def current_weekdays() -> list[str]:
+    """Monday to Sunday in the reader's language."""
+    names = (get_locale() or Locale(DEFAULT_LOCALE)).days["stand-alone"]["wide"]
+    return [str(names[day]) for day in range(7)]
 
 
 @storefront.get("/cooperatives/<code>")
 @allow("anyone")
 def cooperative(code: str) -> str:
     """Who makes it, and what they make."""
-    found = db.session.execute(select(Cooperative).where(Cooperative.code == code)).scalar_one_or_none()
+    found = db.session.execute(
+        select(Cooperative).where(Cooperative.code == code, Cooperative.active)
+    ).scalar_one_or_none()
     if found is None:
         abort(404)
     return render_template(
         "storefront/cooperative.html",
         room="storefront",
         cooperative=found,
-        shelf=listing.shelf(db.session(), Wish(cooperative=code)),
+        shelf=listing.shelf(db.session(), replace(asked(), cooperative=code)),
+        page_address=page_address,
     )
 
 

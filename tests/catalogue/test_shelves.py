@@ -42,7 +42,7 @@ def counted(app: Flask) -> Iterator[list[str]]:
     "path",
     [
         "/", "/products", "/products?storage=frozen&sort=-price", "/c/eggs-poultry", "/search?q=zxj", "/p/zang-chicken",
-        "/counters", "/cooperatives/YADUI",
+        "/counters", "/counters?district=%E6%B1%9F%E6%B1%89%E5%8C%BA", "/counters/WH-JH-01", "/cooperatives/YADUI",
     ],
 )  # fmt: skip
 def test_a_page_needs_few_queries_however_much_it_shows(seeded_app: Flask, visitor: FlaskClient, path: str) -> None:
@@ -135,7 +135,17 @@ def test_strange_addresses_still_show_a_shelf(visitor: FlaskClient, path: str) -
     assert visitor.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/c/%00", "/c/none", "/p/%00", "/p/none", "/cooperatives/%00", "/cooperatives/none"])
+@pytest.mark.parametrize("language", ["zh", "en", "bo"])
+@pytest.mark.parametrize("path", ["/", "/products", "/p/zang-chicken", "/counters", "/counters/WH-CD-01"])
+def test_every_page_speaks_every_language(visitor: FlaskClient, path: str, language: str) -> None:
+    answer = visitor.get(path, headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert f'<html lang="{language}' in answer.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/c/%00", "/c/none", "/p/%00", "/p/none", "/cooperatives/%00", "/cooperatives/none", "/counters/%00"]
+)
 def test_what_is_not_there_is_not_found(visitor: FlaskClient, path: str) -> None:
     assert visitor.get(path).status_code == 404
 
