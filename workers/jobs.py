@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from orders.models import Order
 from shop.db import in_transaction
+from shop.errors import DomainError
 from shop.observability import follow_request
 from shop.outbox import Job
 from workers.fail_points import reach
@@ -160,8 +161,8 @@ def describe(error: BaseException) -> str:
     if isinstance(error, GiveUp):
         return str(error)[:LONGEST_ERROR]
     where = "".join(traceback.format_tb(error.__traceback__)[-3:])
-    detail = getattr(error, "errors", None) or ""
-    return f"{type(error).__name__}: {error} {detail}\n{where}".replace("\0", "")[:LONGEST_ERROR]
+    detail = f" {error.errors}" if isinstance(error, DomainError) and error.errors else ""
+    return f"{type(error).__name__}: {error}{detail}\n{where}".replace("\0", "")[:LONGEST_ERROR]
 
 
 def is_open() -> ColumnElement[bool]:

@@ -140,7 +140,7 @@ def test_a_worker_killed_before_its_commit_does_the_job_again_exactly_once(sessi
 
 def test_poison_is_dead_after_eight_tries_and_good_jobs_pass(session: Session, shop: Processes) -> None:
     shop.relay(*RELAY)
-    shop.worker(app=APP)
+    shop.worker("route,maint", app=APP)
     for topic in ("test.wrong", "test.suicide", "test.unheard-of"):
         write_jobs(session, topic, 1)
     write_jobs(session, "test.count", 20)

@@ -165,3 +165,18 @@ def test_customers_read_of_their_order_in_their_language(
         assert f"/orders/{placed.number}?key=" in mail.html
         assert ("cid:pickup-code" in mail.html) == bool(pictures) == KINDS[kind].shows_code
         assert str(placed.pickup_code) in mail.text or not KINDS[kind].shows_code
+
+
+def test_the_signed_link_is_not_in_the_log(
+    app: Flask, client: FlaskClient, session: Session, sold: tuple[Order, int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    notice = notify_suppliers(session, sold[0].id)[0]
+    session.commit()
+    with app.app_context():
+        token = sign("notice", str(notice.id))
+    with caplog.at_level("INFO", logger="shop.access"):
+        client.get(f"/n/{token}")
+    lines = [str(vars(record)) for record in caplog.records if record.name == "shop.access"]
+    assert len(lines) == 1
+    assert "/n/<token>" in lines[0]
+    assert token not in lines[0]
