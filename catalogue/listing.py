@@ -56,6 +56,7 @@ class ProductCard:
     art: str
     cooperative: dict[str, str]
     township: dict[str, str]
+    altitude_m: int
     storage: str
     from_fen: int
     packs: int
@@ -201,6 +202,7 @@ def card(product: Product, left: dict[int, int]) -> ProductCard:
         art=product.art,
         cooperative=product.cooperative.names,
         township=product.cooperative.township,
+        altitude_m=product.cooperative.altitude_m,
         storage=product.skus[0].storage,
         from_fen=min(sku.price_fen for sku in product.skus),
         packs=len(product.skus),

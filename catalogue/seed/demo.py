@@ -9,6 +9,7 @@ from flask_security.utils import hash_password
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.districts import DISTRICTS
 from catalogue.models import Category, Cooperative, Counter, CounterHours, Household, Product, Sku
 from catalogue.search import index_words
 from catalogue.seed.goods import CATEGORIES, PRODUCTS, ProductSeed
@@ -21,6 +22,7 @@ from shop.clock import shanghai_day, utcnow
 DEMO_PASSWORD = "yarlung-demo-2026"  # noqa: S105  printed at start; demo accounts are refused in production
 ACTOR = "seed"
 ROAD_DAYS = 4
+DISTRICTS_EN = {one.zh: one.en for one in DISTRICTS}
 
 
 def seed_shop(session: Session, *, with_accounts: bool) -> None:
@@ -74,14 +76,17 @@ def seed_cooperative(session: Session, one: CooperativeSeed) -> Cooperative:
 def seed_counters(session: Session) -> dict[str, Counter]:
     """Twenty counters in ten districts, open daily from 9:00 to 21:00."""
     found = {one.code: one for one in session.execute(select(Counter)).scalars()}
-    for code, district, street, lat, lng, storage, capacity, delivers in COUNTERS:
+    for code, district, street, street_en, lat, lng, storage, capacity, delivers in COUNTERS:
         if code in found:
             continue
         counter = Counter(
             code=code,
-            names={"zh": f"{district}{street}专柜", "en": f"Counter {code}"},
+            names={"zh": f"{district}{street}专柜", "en": f"{DISTRICTS_EN[district]}, {street_en}"},
             district=district,
-            street={"zh": f"武汉市{district}{street}"},
+            street={
+                "zh": f"武汉市{district}{street}",
+                "en": f"{street_en} ({street}), {DISTRICTS_EN[district]}, Wuhan",
+            },
             lat=lat,
             lng=lng,
             storage=[STORAGE_LETTERS[letter] for letter in storage],

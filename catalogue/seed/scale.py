@@ -66,8 +66,8 @@ def grow_catalogue(session: Session, wanted: int) -> int:
 
 def add_batch(session: Session, start: int, count: int) -> None:
     """Products, SKUs, lots, levels and receipts of one batch."""
-    cooperative = session.execute(select(Cooperative).order_by(Cooperative.id).limit(1)).scalar_one()
-    category = session.execute(select(Category).order_by(Category.id).limit(1)).scalar_one()
+    cooperatives = session.execute(select(Cooperative.id).order_by(Cooperative.id)).scalars().all()
+    categories = session.execute(select(Category.id).order_by(Category.id)).scalars().all()
     locations = session.execute(select(Location.id).where(Location.channel == "counters")).scalars().all()
     today = shanghai_day(utcnow())
     numbers = range(start, start + count)
@@ -76,7 +76,8 @@ def add_batch(session: Session, start: int, count: int) -> None:
     copy_rows(
         cursor, "product",
         "slug, category_id, cooperative_id, names, story, storage_advice, aliases, search_words",
-        ((f"s-{n}", category.id, cooperative.id, Jsonb({"zh": name_of(n)}), Jsonb({"zh": name_of(n)}), Jsonb({}), [],
+        ((f"s-{n}", categories[n % len(categories)], cooperatives[n % len(cooperatives)],
+          Jsonb({"zh": name_of(n)}), Jsonb({"zh": name_of(n)}), Jsonb({}), [],
           index_words([name_of(n)], [])) for n in slugs if n * PACKS_PER_PRODUCT >= start),
     )  # fmt: skip
     ids: dict[str, int] = dict(
@@ -89,12 +90,13 @@ def add_batch(session: Session, start: int, count: int) -> None:
         ((f"S-{n}", ids[f"s-{n // PACKS_PER_PRODUCT}"], Jsonb({"zh": f"{grams(n)} 克"}), 500 + n * 37 % 9000, grams(n),
           ("ambient", "ambient", "chilled", "frozen")[n % 4], 120, 7) for n in numbers),
     )  # fmt: skip
-    codes = {"codes": [f"S-{n}" for n in numbers], "cooperative": cooperative.id}
+    codes = {"codes": [f"S-{n}" for n in numbers]}
     days = {"made": today - timedelta(days=5), "until": today + timedelta(days=115), "places": list(locations)}
     for statement in (
         (
             "INSERT INTO lot (code, sku_id, cooperative_id, produced_on, best_before)"
-            " SELECT 'L-' || code, id, :cooperative, :made, :until FROM sku WHERE code = ANY(:codes)"
+            " SELECT 'L-' || sku.code, sku.id, product.cooperative_id, :made, :until"
+            " FROM sku JOIN product ON product.id = sku.product_id WHERE sku.code = ANY(:codes)"
         ),
         (
             "INSERT INTO stock_level (lot_id, location_id, sku_id)"
