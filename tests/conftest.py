@@ -46,6 +46,18 @@ class Servers:
         with psycopg.connect(self.url.render_as_string(hide_password=False), autocommit=True) as connection:
             connection.execute(statement)  # type: ignore[call-overload]
 
+    def drop(self, database: str) -> None:
+        """Drop a database, with whatever a test left connected to it.
+
+        Not `WITH (FORCE)`: an ordinary owner may not end the autovacuum worker that happens to be
+        inside, so that refuses; the plain DROP sends such workers away by itself.
+        """
+        self.run(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            f"WHERE datname = '{database}' AND usename = current_user AND pid <> pg_backend_pid()"
+        )
+        self.run(f"DROP DATABASE IF EXISTS {database}")
+
     def url_of(self, database: str) -> str:
         """The address of another database on the same server."""
         return self.url.set(database=database).render_as_string(hide_password=False)
@@ -82,7 +94,7 @@ def template_database(servers: Servers) -> Iterator[str]:
         upgrade()
         db.engine.dispose()
     yield name
-    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    servers.drop(name)
 
 
 @pytest.fixture
@@ -91,7 +103,7 @@ def database_url(servers: Servers, template_database: str) -> Iterator[str]:
     name = f"{template_database}_{uuid.uuid4().hex[:8]}"
     servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database}")
     yield servers.url_of(name)
-    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    servers.drop(name)
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def shop(servers: Servers, template_database: str) -> Iterator[Market]:
             market = Market(address, environment)
             assert wait_until(market.is_ready, SECONDS_TO_START, every=0.2), children.words()
             yield market
-    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    servers.drop(name)
 
 
 @pytest.fixture(scope="session")

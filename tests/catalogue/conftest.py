@@ -26,7 +26,7 @@ def seeded_url(servers: Servers, template_database: str) -> Iterator[str]:
         seed_shop(session, with_accounts=False)
     engine.dispose()
     yield servers.url_of(name)
-    servers.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    servers.drop(name)
 
 
 @pytest.fixture
