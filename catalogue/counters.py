@@ -42,6 +42,8 @@ class CounterCard:
     district: str
     street: dict[str, str]
     phone: str
+    lat: float
+    lng: float
     storage: tuple[str, ...]
     delivers: bool
     cut_off: time
@@ -112,6 +114,8 @@ def card(counter: Counter, closures: Closures, now: datetime, lat: float | None,
         district=counter.district,
         street=counter.street,
         phone=counter.phone,
+        lat=counter.lat,
+        lng=counter.lng,
         storage=tuple(counter.storage),
         delivers=counter.delivers,
         cut_off=counter.cut_off,

@@ -120,15 +120,25 @@ def cooperatives(session: Session) -> Sequence[Cooperative]:
 
 def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
     """One page of what fits the wish. A text that holds nothing searchable finds nothing."""
-    statement = narrowed(select(Product.id).where(Product.active), wish)
+    ids, total = fitting(session, wish, per_page)
+    pages = last_page(total, per_page)
+    return Shelf(cards(session, ids, wish.counter_id), total, min(max(1, wish.page), pages), pages)
+
+
+def last_page(total: int, per_page: int) -> int:
+    """How many pages there are to turn."""
+    return max(1, min(LAST_PAGE, -(-total // per_page)))
+
+
+def fitting(session: Session, wish: Wish, per_page: int) -> tuple[Sequence[int], int]:
+    """Ids of the products on the wished page (the last one, beyond it), and how many fit the wish."""
     if wish.text and not tsquery_of(wish.text):
-        return Shelf((), 0, 1, 1)
+        return (), 0
+    statement = narrowed(select(Product.id).where(Product.active), wish)
     total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
-    pages = max(1, min(LAST_PAGE, -(-total // per_page)))
-    page = min(max(1, wish.page), pages)
+    page = min(max(1, wish.page), last_page(total, per_page))
     ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish)
-    ids = session.execute(ordered.limit(per_page).offset((page - 1) * per_page)).scalars().all()
-    return Shelf(cards(session, ids, wish.counter_id), total, page, pages)
+    return session.execute(ordered.limit(per_page).offset((page - 1) * per_page)).scalars().all(), total
 
 
 def narrowed(statement: Select[int], wish: Wish) -> Select[int]:

@@ -18,8 +18,10 @@ import orders.fulfilment.models
 import orders.models
 import orders.notifications.models
 import orders.payments.models  # noqa: F401
+from catalogue.views.api import api as catalogue_api
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
+from orders.views.api import api as orders_api
 from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
@@ -32,6 +34,7 @@ from shop.accounts.tokens import read_bearer_token
 from shop.accounts.views.account import account
 from shop.accounts.views.language import language
 from shop.accounts.views.security import doors
+from shop.api import document
 from shop.config import Settings, load_settings
 from shop.db import db, engine_options
 from shop.observability import configure_logging
@@ -120,6 +123,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)
+    document.init_app(app, [catalogue_api, orders_api])
 
 
 def let_machines_in(app: Flask) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Iterator
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, abort, g, request
 
 from shop.observability import current_request_id, follow_request
 
@@ -20,6 +21,7 @@ NOT_LOGGED = {"/healthz", "/livez", "/readyz", "/metrics"}
 def init_app(app: Flask) -> None:
     """Attach to every request; the first hook in and the last one out."""
     app.before_request(begin)
+    app.before_request(know_no_nul)
     app.after_request(end)
 
 
@@ -28,6 +30,22 @@ def begin() -> None:
     given = request.headers.get("X-Request-Id", "")
     follow_request(given if SAFE_ID.fullmatch(given) else None)
     g.started = time.perf_counter()
+
+
+def know_no_nul() -> None:
+    """Nothing of ours holds the character NUL, and PostgreSQL would refuse the question."""
+    if "\0" in request.path:
+        abort(404)
+    if any("\0" in text for text in typed()):
+        abort(400)
+
+
+def typed() -> Iterator[str]:
+    """Every name and value of the address and of a form."""
+    for values in (request.args, request.form):
+        for name, value in values.items(multi=True):
+            yield name
+            yield value
 
 
 def seconds_taken() -> float:

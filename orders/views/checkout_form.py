@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import secrets
-import unicodedata
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
@@ -23,20 +22,11 @@ from wtforms.validators import Email, InputRequired, Length, Optional
 
 from orders.checkout import Contact, Delivery, OrderDraft, Pickup
 from orders.payments.gateway import methods_for
+from orders.phones import is_phone, plain_phone
 from orders.pickup import CounterChoice, Place, district_name
 from shop.i18n import current_locale
 
-# A mobile, or a landline with its area code and perhaps an extension.
-PHONE = re.compile(r"1[3-9]\d{9}|0\d{2,3}[2-9]\d{6,7}(?:转\d{1,5})?")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
-
-
-def plain_phone(typed: str | None) -> str:
-    """A phone number without what people put between its digits, full-width digits included, nor China's prefix."""
-    text = unicodedata.normalize("NFKC", typed or "")
-    text = re.sub(r"[\s().·–—-]", "", text)
-    text = re.sub(r"(?:ext|x|#|,|转)(?=\d)", "转", text, flags=re.IGNORECASE)
-    return re.sub(r"^(?:\+|00)86", "", text)
 
 
 def stripped(value: str | None) -> str:
@@ -134,7 +124,7 @@ def check_phone(form: CheckoutForm, field: TelField) -> None:
     """A Chinese number, however it is spaced."""
     if not field.data or not field.data.strip():
         raise ValidationError(_l("Please leave a phone number so that the counter can reach you"))
-    if not PHONE.fullmatch(plain_phone(field.data)):
+    if not is_phone(field.data):
         raise ValidationError(
             _l("Please check the number: a mobile has 11 digits, a landline an area code, as in 027-8888 1234")
         )

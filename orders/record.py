@@ -1,0 +1,80 @@
+"""An order as machines read it: its lines, parts, story and money, in codes rather than sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from catalogue.models import Sku
+from catalogue.stock.models import StockLevel
+from orders.fulfilment.models import Allocation, Fulfilment
+from orders.history import GONE
+from orders.models import Order, OrderEvent, OrderLine
+from orders.payments.standing import PaymentStanding, payment_standing
+from orders.states import CANCELLABLE, OPEN_ORDERS, OrderStatus
+
+
+@dataclass(frozen=True)
+class OrderRecord:
+    """Everything about one order. `pickup_code` only while it is of use."""
+
+    order: Order
+    fulfilments: Sequence[Fulfilment]
+    timeline: Sequence[OrderEvent]
+    payment: PaymentStanding
+    pickup_code: str | None
+    can_cancel: bool
+
+
+def order_record(session: Session, order: Order) -> OrderRecord:
+    """The order with its goods, parts, story and money: six queries, whatever it holds."""
+    status = OrderStatus(order.status)
+    load = (
+        selectinload(Order.lines).joinedload(OrderLine.sku).joinedload(Sku.product),
+        joinedload(Order.contact),
+        joinedload(Order.pickup_counter),
+    )
+    session.execute(select(Order).where(Order.id == order.id).options(*load).execution_options(populate_existing=True))
+    parts = session.execute(with_goods(select(Fulfilment).where(Fulfilment.order_id == order.id))).scalars().all()
+    standing = [part for part in parts if part.status not in GONE]
+    story = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
+    left = any(part.status in {"dispatched", "handed_over"} for part in standing)
+    return OrderRecord(
+        order=order,
+        fulfilments=standing,
+        timeline=session.execute(story).scalars().all(),
+        payment=payment_standing(session, order),
+        pickup_code=order.pickup_code if status in OPEN_ORDERS else None,
+        can_cancel=status in CANCELLABLE and not left,
+    )
+
+
+def with_goods(statement: Select[Fulfilment]) -> Select[Fulfilment]:
+    """Parts with their counter, order and every pack's SKU and lot loaded, in the order they were made."""
+    packs = selectinload(Fulfilment.allocations)
+    return statement.options(
+        joinedload(Fulfilment.counter),
+        joinedload(Fulfilment.order).joinedload(Order.contact),
+        packs.joinedload(Allocation.line).joinedload(OrderLine.sku),
+        packs.joinedload(Allocation.level).joinedload(StockLevel.lot),
+    ).order_by(Fulfilment.id)
+
+
+def belonging_to(user_id: int, organisation_ids: Collection[int]) -> ColumnElement[bool]:
+    """Orders somebody placed, or that belong to an organisation they buy for."""
+    return or_(Order.user_id == user_id, Order.organisation_id.in_(organisation_ids))
+
+
+def own_orders(
+    session: Session, user_id: int, organisation_ids: Collection[int], status: str, page: int, per_page: int
+) -> tuple[Sequence[Order], int]:
+    """One page of somebody's orders, newest first, and how many there are; `status` narrows them."""
+    mine = belonging_to(user_id, organisation_ids)
+    if status:
+        mine = mine & (Order.status == status)
+    total = session.scalar(select(func.count()).select_from(Order).where(mine)) or 0
+    statement = select(Order).where(mine).order_by(Order.id.desc()).limit(per_page).offset((page - 1) * per_page)
+    return session.execute(statement).scalars().all(), total

@@ -1,0 +1,147 @@
+"""Orders for machines: placing, following, cancelling."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from flask import current_app, request
+from sqlalchemy import select
+
+from catalogue.models import Counter, Sku
+from orders.access import access_key, check_access_key
+from orders.checkout import Contact, Delivery, DraftLine, OrderDraft, Pickup, place_order
+from orders.history import find_order
+from orders.lifecycle import cancel_order
+from orders.models import Order
+from orders.record import OrderRecord, order_record, own_orders
+from orders.views.api_shapes import OrderIn, OrderOut, OrderPage, OrderQuery, PlacedOut, placed
+from shop.accounts.models import RoleName
+from shop.accounts.policy import current_actor, current_person, has_role
+from shop.api.blueprint import ACCESS_PARAMETER, ApiBlueprint, door
+from shop.clock import utcnow
+from shop.db import db
+from shop.errors import Invalid, NotFound, NotSignedIn
+
+api = ApiBlueprint("orders", __name__, description="Placing orders and following them.")
+
+
+def own_organisation_list() -> list[int]:
+    """The organisations this person is a member of; the office is a member of none."""
+    person = current_person()
+    members = person.memberships if person is not None else []
+    return [one.organisation_id for one in members if one.organisation_id is not None]
+
+
+def readable(number: str) -> Order:
+    """The order, for its owner's token, its access key or the office. Raises NotFound for everybody else."""
+    order = find_order(db.session(), number)
+    if order is None:
+        raise NotFound()
+    key = request.headers.get("X-Access-Key") or request.args.get("access_key", "")
+    if key and check_access_key(order.number, key):
+        return order
+    person = current_person()
+    if person is not None and (
+        order.user_id == person.id
+        or order.organisation_id in own_organisation_list()
+        or has_role(RoleName.OFFICE.value)
+    ):
+        return order
+    raise NotFound()
+
+
+def lines_wanted(lines: list[dict[str, Any]]) -> tuple[DraftLine, ...]:
+    """The lines by SKU id. Raises Invalid naming each code that is not sold."""
+    codes = [line["sku"] for line in lines]
+    ids = dict(db.session.execute(select(Sku.code, Sku.id).where(Sku.code.in_(codes), Sku.active)).all())
+    faults = [
+        {"field": f"lines.{index}.sku", "sku": code, "message": "There is no such SKU on sale."}
+        for index, code in enumerate(codes)
+        if code not in ids
+    ]
+    if faults:
+        raise Invalid(errors=faults)
+    return tuple(DraftLine(ids[line["sku"]], line["quantity"]) for line in lines)
+
+
+def place_wanted(fulfilment: Mapping[str, Any]) -> Pickup | Delivery:
+    """Where it goes. Raises Invalid for a counter that does not exist."""
+    if fulfilment["method"] == "delivery":
+        return Delivery(**fulfilment["address"])
+    counter_id = db.session.scalar(select(Counter.id).where(Counter.code == fulfilment["counter"]))
+    if counter_id is None:
+        raise Invalid(errors=[{"field": "fulfilment.counter", "message": "There is no such counter."}])
+    return Pickup(counter_id)
+
+
+@api.route("/orders", methods=["POST"])
+@door("anyone", scope="orders:write", refuses=(409, 422))
+@api.arguments(OrderIn)
+@api.creates(PlacedOut)
+def place(data: dict[str, Any]) -> dict[str, Any]:
+    """Place an order
+
+    Holds the stock at once. 409 `insufficient_stock` names in `errors` what is left of each SKU, and nothing is held.
+    """
+    person = current_person()
+    draft = OrderDraft(
+        lines=lines_wanted(data["lines"]),
+        contact=Contact(**data["contact"]),
+        fulfilment=place_wanted(data["fulfilment"]),
+        payment_method=data["payment"]["method"],
+        user_id=person.id if person is not None else None,
+        note=data["note"],
+        kind="bulk" if data["payment"]["method"] == "on_account" else "retail",
+        po_number=data.get("po_number"),
+        needed_by=data.get("needed_by"),
+        expected_total_fen=data.get("expected_total_fen"),
+    )
+    key = f"api:{secrets.token_urlsafe(24)}"
+    order = place_order(db.session(), draft, placement_key=key, actor=current_actor(), now=utcnow())
+    current_app.logger.info("order placed", extra={"order": order.number})
+    return placed(order_record(db.session(), order), access_key(order.number))
+
+
+@api.route("/orders", methods=["GET"])
+@door("signed_in", scope="orders:read", refuses=(422,))
+@api.arguments(OrderQuery, location="query", unknown=ma.RAISE)
+@api.response(200, OrderPage)
+def mine(query: dict[str, Any]) -> dict[str, Any]:
+    """One's own orders
+
+    Newest first; with those of the organisations one buys for.
+    """
+    person = current_person()
+    if person is None:
+        raise NotSignedIn
+    page, per_page = query["page"], query["per_page"]
+    found, total = own_orders(db.session(), person.id, own_organisation_list(), query.get("status", ""), page, per_page)
+    return {"items": found, "page": page, "per_page": per_page, "total": total}
+
+
+@api.route("/orders/<number>")
+@door("anyone", scope="orders:read", refuses=(404,))
+@api.doc(parameters=[ACCESS_PARAMETER])
+@api.response(200, OrderOut)
+def read(number: str) -> OrderRecord:
+    """One order
+
+    For its owner: a token, or the `access_key` it was placed with.
+    """
+    return order_record(db.session(), readable(number))
+
+
+@api.route("/orders/<number>/cancel", methods=["POST"])
+@door("anyone", scope="orders:write", refuses=(404, 409))
+@api.doc(parameters=[ACCESS_PARAMETER])
+@api.creates(OrderOut, 200)
+def cancel(number: str) -> OrderRecord:
+    """Cancel an order
+
+    While nothing of it has left a counter; its stock is free again at once.
+    """
+    order = cancel_order(db.session(), readable(number).id, current_actor(), utcnow())
+    return order_record(db.session(), order)
