@@ -10,7 +10,6 @@ from typing import Any
 from flask import Flask, current_app, g, has_request_context, request, url_for
 from flask_babel import format_date, format_datetime
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import generate_csrf
 from markupsafe import Markup
 
@@ -19,6 +18,7 @@ from shop.accounts.policy import current_person, role_names
 from shop.clock import shanghai
 from shop.i18n import LOCALES, current_locale, localised
 from shop.money import price_per_500_g, weight, yuan
+from shop.rooms import PAGES, ROOM_NAMES, ROOM_OF_ROLE
 
 
 @dataclass(frozen=True)
@@ -28,38 +28,6 @@ class RoomLink:
     label: str
     href: str
     current: bool
-
-
-ROOM_OF_ROLE = {
-    RoleName.COUNTER.value: "counter",
-    RoleName.COOPERATIVE.value: "coop",
-    RoleName.BUYER.value: "buyer",
-    RoleName.OFFICE.value: "office",
-}
-ROOM_NAMES: dict[str, Any] = {
-    "counter": _l("Counter"),
-    "coop": _l("Cooperative"),
-    "buyer": _l("Buying"),
-    "office": _l("Office"),
-}
-
-# Room -> its pages, as (name, endpoint).
-PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
-    "account": (
-        (_l("Overview"), "account.overview"),
-        (_l("My orders"), "account.orders"),
-        (_l("Addresses"), "account.addresses"),
-        (_l("Settings"), "account.settings"),
-        (_l("Devices"), "account.sessions"),
-    ),
-    "coop": (
-        (_l("My stock"), "coop.home"),
-        (_l("Receive a lot"), "coop.receive"),
-        (_l("Notices"), "coop.notices"),
-        (_l("What sold"), "coop.sold"),
-    ),
-    "office": ((_l("Overview"), "office.home"), (_l("Parked jobs"), "office.jobs")),
-}
 
 
 def init_app(app: Flask) -> None:
@@ -140,10 +108,15 @@ def room_links() -> list[RoomLink]:
     """The pages of this room; a view may hand its template others."""
     if person() is None:
         return []
-    return [
-        RoomLink(str(label), url_for(endpoint), request.endpoint == endpoint)
-        for label, endpoint in PAGES.get(room(), ())
-    ]
+    links = [(str(label), url_for(endpoint)) for label, endpoint in PAGES.get(room(), ())]
+    above = [href for _label, href in links if is_above(href, request.path)]
+    here = max(above, key=len, default="")
+    return [RoomLink(label, href, href == here) for label, href in links]
+
+
+def is_above(href: str, path: str) -> bool:
+    """Whether a page is the one asked for, or the list it was reached from."""
+    return path.rstrip("/") == href.rstrip("/") or path.startswith(href.rstrip("/") + "/")
 
 
 def my_rooms() -> list[RoomLink]:

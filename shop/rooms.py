@@ -1,0 +1,43 @@
+"""The rooms of the shop and the pages each of them leads to; a new page adds one line to its room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+from shop.accounts.models import RoleName
+
+ROOM_OF_ROLE = {
+    RoleName.COUNTER.value: "counter",
+    RoleName.COOPERATIVE.value: "coop",
+    RoleName.BUYER.value: "buyer",
+    RoleName.OFFICE.value: "office",
+}
+ROOM_NAMES: dict[str, Any] = {
+    "counter": _l("Counter"),
+    "coop": _l("Cooperative"),
+    "buyer": _l("Buying"),
+    "office": _l("Office"),
+}
+
+# Room -> its pages, as (name, endpoint). The page a reader is on, or the one above it, is marked by its address.
+PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
+    "account": (
+        (_l("Overview"), "account.overview"),
+        (_l("My orders"), "account.orders"),
+        (_l("Addresses"), "account.addresses"),
+        (_l("Settings"), "account.settings"),
+        (_l("Devices"), "account.sessions"),
+    ),
+    "coop": (
+        (_l("My stock"), "coop.home"),
+        (_l("Receive a lot"), "coop.receive"),
+        (_l("Notices"), "coop.notices"),
+        (_l("What sold"), "coop.sold"),
+    ),
+    "office": (
+        (_l("Overview"), "office.home"),
+        (_l("Parked jobs"), "office.jobs"),
+    ),
+}
