@@ -19,6 +19,9 @@ from shop.app import create_app
 from shop.config import Settings, load_settings
 from shop.db import db
 from tests.builders import Builder
+from tests.figures import figures, pytest_terminal_summary
+
+__all__ = ["figures", "pytest_terminal_summary"]  # a fixture and a hook, found here by pytest
 
 
 class Servers:

@@ -73,10 +73,13 @@ class Processes:
         """A relay, by the shop's command line or by `command`."""
         return self.start("relay", *(command or (str(Path(PYTHON).parent / "shop"), "relay")), **env)
 
-    def web(self, port: int | None = None, **env: str) -> tuple[subprocess.Popen[bytes], str]:
-        """The web server as `make run` starts it, and its address."""
+    def web(
+        self, port: int | None = None, app: str = "wsgi:app", **env: str
+    ) -> tuple[subprocess.Popen[bytes], str]:
+        """The web server as `make run` starts it (or another application), and its address."""
         port = port or free_port()
-        child = self.start("web", *web_command(str(port)), **{"PORT": str(port), **env})
+        command = [*web_command(str(port))[:-1], app]
+        child = self.start("web", *command, **{"PORT": str(port), **env})
         return child, f"http://127.0.0.1:{port}"
 
     def kill(self, child: subprocess.Popen[bytes]) -> None:

@@ -1,0 +1,98 @@
+"""What an experiment measured beside the limit it must keep; printed as one table at the end of the run.
+
+`make faults` runs the experiments in full size (FULL_SIZE=1), `make test` small.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FULL_SIZE = os.environ.get("FULL_SIZE") == "1"
+WHERE_TO_KEEP = "FIGURES_FILE"
+_KEPT = pytest.StashKey[list["Figure"]]()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured number: of which experiment, what it is, and whether it kept its limit."""
+
+    id: str
+    what: str
+    figure: str
+    limit: str
+    verdict: str
+
+
+def size(small: int, full: int) -> int:
+    """How many of something: few in `make test`, as many as the plan says in `make faults`."""
+    return full if FULL_SIZE else small
+
+
+def said(value: float, unit: str) -> str:
+    """A number as people write it."""
+    number = f"{value:.3g}" if isinstance(value, float) and value < 1000 else f"{value:,.0f}"
+    return f"{number} {unit}".strip()
+
+
+class Figures:
+    """Takes the numbers of one experiment and fails at the first that does not keep its limit."""
+
+    def __init__(self, experiment: str, kept: list[Figure]) -> None:
+        self.experiment = experiment
+        self.kept = kept
+
+    def exactly(self, what: str, value: float, wanted: float, unit: str = "") -> None:
+        """It must be this number."""
+        self.keep(what, said(value, unit), f"= {said(wanted, unit)}", value == wanted)
+
+    def at_most(self, what: str, value: float, most: float, unit: str = "") -> None:
+        """It may not be more."""
+        self.keep(what, said(value, unit), f"≤ {said(most, unit)}", value <= most)
+
+    def takes_at_most(self, what: str, seconds: float, most: float) -> None:
+        """It may not take longer; judged in full size only, for `make test` shares its machine with anybody."""
+        self.keep(what, said(seconds, "s"), f"≤ {said(most, 's')}", seconds <= most, judged=FULL_SIZE)
+
+    def at_least(self, what: str, value: float, least: float, unit: str = "") -> None:
+        """It may not be less."""
+        self.keep(what, said(value, unit), f"≥ {said(least, unit)}", value >= least)
+
+    def keep(self, what: str, figure: str, limit: str, passed: bool, judged: bool = True) -> None:
+        """Write it into the table and insist on it."""
+        verdict = "pass" if passed else "FAIL" if judged else "slower, not judged here"
+        self.kept.append(Figure(self.experiment, what, figure, limit, verdict))
+        assert passed or not judged, f"{self.experiment}: {what} is {figure}, wanted {limit}"
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Figures]]:
+    """Makes the table's rows: `figures("A1").exactly("packs oversold", oversold, 0)`."""
+    kept = request.config.stash.setdefault(_KEPT, [])
+    yield lambda experiment: Figures(experiment, kept)
+
+
+def table(kept: list[Figure]) -> list[str]:
+    """The table, one line a figure."""
+    rows = [("id", "what", "figure", "limit", "")]
+    rows += [(one.id, one.what, one.figure, one.limit, one.verdict) for one in kept]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print the table, and keep it where the environment says."""
+    kept = sorted(config.stash.get(_KEPT, []), key=lambda one: (one.id.rstrip("0123456789n"), len(one.id), one.id))
+    if not kept:
+        return
+    terminalreporter.section("measured" + (" in full size" if FULL_SIZE else " in small size"))
+    for line in table(kept):
+        terminalreporter.write_line(line)
+    if os.environ.get(WHERE_TO_KEEP):
+        Path(os.environ[WHERE_TO_KEEP]).write_text(json.dumps([asdict(one) for one in kept], ensure_ascii=False))

@@ -1,0 +1,34 @@
+"""The shop without its two guards against overselling, for negative controls: what A1 must be able to see.
+
+The row lock is struck out of the statements on their way to PostgreSQL, and between the look at what is left and
+the change there is a moment for a rival; the test itself drops the CHECK.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from sqlalchemy import event
+
+from shop.app import create_app
+from shop.db import db
+
+A_MOMENT = 0.05
+
+app = create_app()
+
+
+def strike_out_lock(
+    _connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """The same statement without its lock on availability."""
+    if "FROM availability" in statement and statement.endswith("FOR UPDATE"):
+        return statement.removesuffix("FOR UPDATE"), parameters
+    if statement.startswith("UPDATE availability"):
+        time.sleep(A_MOMENT)
+    return statement, parameters
+
+
+with app.app_context():
+    event.listen(db.engine, "before_cursor_execute", strike_out_lock, retval=True)
