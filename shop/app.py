@@ -36,7 +36,7 @@ from shop.accounts.views.language import language
 from shop.accounts.views.security import doors
 from shop.api import document
 from shop.config import Settings, load_settings
-from shop.db import db, engine_options
+from shop.db import db, engine_options, let_go
 from shop.observability import configure_logging
 from shop.sandbox import views as sandbox
 
@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["settings"] = settings
     configure(app, settings)
     db.init_app(app)
+    app.teardown_appcontext(let_go)  # runs before the library's own clean-up: the last registered is the first
     migrate.init_app(app, db, directory=str(PROJECT / "shop" / "migrations"))
     requests.init_app(app)
     # Before the check of forms, so that forged ones are counted too.

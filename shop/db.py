@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, regi
 
 from shop.config import ProcessRole, Settings
 
+log = logging.getLogger("shop.db")
 Result = TypeVar("Result")
 
 
@@ -98,6 +100,21 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "application_name": f"yarlung-{settings.process_role}",
         },
     }
+
+
+def let_go(_error: BaseException | None = None) -> None:
+    """At the end of a request give the connection back; one that broke meanwhile is thrown away.
+
+    Without this, a database that stops between the answer and the end would turn the answer ("your order is
+    placed") into an empty page.
+    """
+    if not db.session.registry.has():
+        return
+    try:
+        db.session.close()
+    except DBAPIError:
+        log.warning("a connection broke after its work was done")
+        db.session().invalidate()
 
 
 # Serialization failure, deadlock, lock not available: the transaction did nothing and may be repeated whole.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,10 @@ class Figures:
 
 
 @pytest.fixture
-def figures(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Figures]]:
+def figures(request: pytest.FixtureRequest) -> Callable[[str], Figures]:
     """Makes the table's rows: `figures("A1").exactly("packs oversold", oversold, 0)`."""
     kept = request.config.stash.setdefault(_KEPT, [])
-    yield lambda experiment: Figures(experiment, kept)
+    return lambda experiment: Figures(experiment, kept)
 
 
 def table(kept: list[Figure]) -> list[str]:

@@ -73,9 +73,7 @@ class Processes:
         """A relay, by the shop's command line or by `command`."""
         return self.start("relay", *(command or (str(Path(PYTHON).parent / "shop"), "relay")), **env)
 
-    def web(
-        self, port: int | None = None, app: str = "wsgi:app", **env: str
-    ) -> tuple[subprocess.Popen[bytes], str]:
+    def web(self, port: int | None = None, app: str = "wsgi:app", **env: str) -> tuple[subprocess.Popen[bytes], str]:
         """The web server as `make run` starts it (or another application), and its address."""
         port = port or free_port()
         command = [*web_command(str(port))[:-1], app]

@@ -62,8 +62,12 @@ class Shop:
 @contextlib.contextmanager
 def shop_on(database_url: str, redis_url: str, app: str = "wsgi:app", **extra: str) -> Iterator[Shop]:
     """The shop's web server on that database, ready for visitors."""
-    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
-    with Session(engine, expire_on_commit=False) as session, processes(database_url, redis_url, extra=extra) as children:
+    # Pre-ping: the database may restart under the test as under the shop.
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"), pool_pre_ping=True)
+    with (
+        Session(engine, expire_on_commit=False) as session,
+        processes(database_url, redis_url, extra=extra) as children,
+    ):
         _web, address = children.web(app=app)
         wait_until(lambda: answers(address), SECONDS_TO_START, "the web server answers")
         yield Shop(address, session, children, Builder(session))

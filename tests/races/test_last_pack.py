@@ -14,7 +14,7 @@ from tests.figures import Figures, size
 from tests.races.conftest import Shop, shop_on
 
 CROWD = 50
-BUYERS, PACKS = size(160, 5_000), size(40, 100)
+BUYERS, PACKS = size(120, 5_000), size(30, 100)
 
 
 def everybody_wants_one(shop: Shop, sku: str, packs: int, buyers: int) -> list[Answer]:

@@ -1,4 +1,4 @@
-"""A2 and A3: opposite baskets never wait for each other in a ring, and however often one form is sent, it is one order."""
+"""A2 and A3: opposite baskets never wait in a ring; however often one form is sent, it is one order."""
 
 from __future__ import annotations
 
