@@ -11,7 +11,7 @@ from flask_smorest import Api
 
 from shop.accounts.policy import SCOPES, allow
 from shop.api.blueprint import PREFIX, ApiBlueprint
-from shop.api.schemas import Problem
+from shop.api.schemas import Names, Problem
 
 VERSION = "1.0.0"
 ABOUT = """\
@@ -159,8 +159,14 @@ def fields_of(document: dict[str, Any], schema: dict[str, Any], path: str = "") 
         inner = resolved(document, part)
         about = part.get("description") or inner.get("description", "")
         found.append(Field(here, kind_of(document, part), name in shape.get("required", ()), about))
-        found += fields_of(document, part, here)
+        if not is_name(inner):
+            found += fields_of(document, part, here)
     return found
+
+
+def is_name(shape: dict[str, Any]) -> bool:
+    """Whether it is a name in several languages, which is told in one line."""
+    return shape.get("properties", {}).keys() == Names().fields.keys()
 
 
 def kind_of(document: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -168,6 +174,8 @@ def kind_of(document: dict[str, Any], schema: dict[str, Any]) -> str:
     shape = resolved(document, schema)
     if "enum" in shape:
         return " | ".join(str(value) for value in shape["enum"] if value is not None)
+    if is_name(shape):
+        return ", ".join(shape["properties"])
     if shape.get("type") == "array":
         return f"list of {kind_of(document, shape['items'])}"
     kind = shape.get("type", "object")
