@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from catalogue.models import Cooperative, Product, Sku
@@ -26,6 +26,7 @@ class LotRow:
     pack_names: dict[str, str]
     sku: str
     lot: str
+    produced_on: date
     best_before: date
     sellable: bool
     on_hand: int
@@ -69,6 +70,35 @@ def skus_of(session: Session, cooperative_id: int) -> Sequence[tuple[Sku, dict[s
 
 def stock_by_lot(session: Session, cooperative_id: int) -> Sequence[LotRow]:
     """Every lot in the cooperative's store that still holds something, the one that expires first on top."""
+    return lot_rows(session, cooperative_id, lots_in_store(cooperative_id))
+
+
+def lots_page(
+    session: Session, cooperative_id: int, sku: str, page: int, per_page: int
+) -> tuple[Sequence[LotRow], int]:
+    """One page of the same, of one SKU where `sku` names one, and how many lots there are."""
+    statement = lots_in_store(cooperative_id)
+    if sku:
+        statement = statement.where(Sku.code == sku)
+    total = session.scalar(select(func.count()).select_from(statement.order_by(None).subquery())) or 0
+    return lot_rows(session, cooperative_id, statement.limit(per_page).offset((page - 1) * per_page)), total
+
+
+def lots_in_store(cooperative_id: int) -> Select[int]:
+    """Level ids of what the store holds, in the order of its shelves."""
+    return (
+        select(StockLevel.id)
+        .join(Location, Location.id == StockLevel.location_id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .join(Sku, Sku.id == StockLevel.sku_id)
+        .join(Product, Product.id == Sku.product_id)
+        .where(Location.cooperative_id == cooperative_id, StockLevel.on_hand > 0)
+        .order_by(Product.position, Sku.code, Lot.best_before, Lot.id)
+    )
+
+
+def lot_rows(session: Session, cooperative_id: int, level_ids: Select[int]) -> Sequence[LotRow]:
+    """These levels with their lots, goods, and what of the same SKUs stands in Wuhan: one query."""
     wuhan = (
         select(StockLevel.sku_id, func.sum(StockLevel.on_hand).label("packs"))
         .join(Location, Location.id == StockLevel.location_id)
@@ -79,17 +109,16 @@ def stock_by_lot(session: Session, cooperative_id: int) -> Sequence[LotRow]:
     )
     statement = (
         select(StockLevel, Lot, Sku, Product.names, func.coalesce(wuhan.c.packs, 0))
-        .join(Location, Location.id == StockLevel.location_id)
         .join(Lot, Lot.id == StockLevel.lot_id)
         .join(Sku, Sku.id == StockLevel.sku_id)
         .join(Product, Product.id == Sku.product_id)
         .outerjoin(wuhan, wuhan.c.sku_id == StockLevel.sku_id)
-        .where(Location.cooperative_id == cooperative_id, StockLevel.on_hand > 0)
+        .where(StockLevel.id.in_(level_ids))
         .order_by(Product.position, Sku.code, Lot.best_before, Lot.id)
     )
     return [
         LotRow(
-            level.id, names, sku.pack_names, sku.code, lot.code, lot.best_before, lot.sellable,
+            level.id, names, sku.pack_names, sku.code, lot.code, lot.produced_on, lot.best_before, lot.sellable,
             level.on_hand, level.reserved, int(packs),
         )
         for level, lot, sku, names, packs in session.execute(statement)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from catalogue.models import Sku
+from catalogue.models import Counter, Sku
 from catalogue.stock.models import StockLevel
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.history import GONE
@@ -78,3 +78,30 @@ def own_orders(
     total = session.scalar(select(func.count()).select_from(Order).where(mine)) or 0
     statement = select(Order).where(mine).order_by(Order.id.desc()).limit(per_page).offset((page - 1) * per_page)
     return session.execute(statement).scalars().all(), total
+
+
+def counter_parts(
+    session: Session,
+    counter_ids: Collection[int] | None,
+    code: str,
+    statuses: Collection[str],
+    page: int,
+    per_page: int,
+) -> tuple[Sequence[Fulfilment], int]:
+    """One page of the parts of these counters (None: of all) by due time, and how many there are."""
+    mine: ColumnElement[bool] = Fulfilment.status.in_(statuses)
+    if counter_ids is not None:
+        mine = mine & Fulfilment.counter_id.in_(counter_ids)
+    if code:
+        mine = mine & (Fulfilment.counter_id == select(Counter.id).where(Counter.code == code).scalar_subquery())
+    total = session.scalar(select(func.count()).select_from(Fulfilment).where(mine)) or 0
+    statement = with_goods(select(Fulfilment).where(mine).order_by(Fulfilment.due_at))
+    found = session.execute(statement.limit(per_page).offset((page - 1) * per_page)).scalars()
+    return found.all(), total
+
+
+def part_record(session: Session, fulfilment_id: int) -> Fulfilment:
+    """One part with its goods, as it is now."""
+    session.flush()
+    statement = with_goods(select(Fulfilment).where(Fulfilment.id == fulfilment_id))
+    return session.execute(statement.execution_options(populate_existing=True)).scalars().one()

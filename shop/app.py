@@ -22,6 +22,8 @@ from catalogue.views.api import api as catalogue_api
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.views.api import api as orders_api
+from orders.views.api_coop import api as stock_api
+from orders.views.api_counter import api as fulfilments_api
 from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
@@ -124,7 +126,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)
-    document.init_app(app, [catalogue_api, orders_api])
+    document.init_app(app, [catalogue_api, orders_api, stock_api, fulfilments_api])
 
 
 def let_machines_in(app: Flask) -> None:

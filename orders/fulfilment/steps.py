@@ -50,6 +50,16 @@ def find_part(session: Session, fulfilment_id: int, counter_ids: set[int] | None
     return part
 
 
+def find_coming(session: Session, fulfilment_id: int, counter_ids: set[int] | None) -> Fulfilment:
+    """A transfer on its way to one of these counters (None: to any). Raises NotFound for any other part."""
+    part = session.get(Fulfilment, fulfilment_id)
+    if part is None or part.role != FulfilmentRole.TRANSFER:
+        raise NotFound()
+    if counter_ids is not None and session.get_one(Order, part.order_id).pickup_counter_id not in counter_ids:
+        raise NotFound()
+    return part
+
+
 def lock_part(session: Session, fulfilment_id: int) -> tuple[Order, Fulfilment]:
     """The order's row, then the part's: the shop's one order of locks; both read anew. Raises NotFound."""
     order_id = session.scalar(select(Fulfilment.order_id).where(Fulfilment.id == fulfilment_id))

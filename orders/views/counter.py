@@ -13,7 +13,6 @@ from catalogue.models import Counter
 from orders.fulfilment import queue, steps
 from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.steps import WrongCode
-from orders.models import Order
 from shop.accounts.policy import allow, current_actor, own_counter_ids
 from shop.clock import utcnow
 from shop.db import db, in_transaction
@@ -28,13 +27,7 @@ def own_part(fulfilment_id: int) -> Fulfilment:
     try:
         return steps.find_part(db.session(), fulfilment_id, own_counter_ids())
     except NotFound:
-        part = db.session.get(Fulfilment, fulfilment_id)
-        order = db.session.get(Order, part.order_id) if part is not None else None
-        if part is None or order is None or part.role != "transfer":
-            raise
-        if order.pickup_counter_id not in (own_counter_ids() or set()):
-            raise
-        return part
+        return steps.find_coming(db.session(), fulfilment_id, own_counter_ids())
 
 
 def take(fulfilment_id: int, step: Step, done: str) -> Response:

@@ -166,7 +166,7 @@ def fields_of(document: dict[str, Any], schema: dict[str, Any], path: str = "") 
 
 def is_name(shape: dict[str, Any]) -> bool:
     """Whether it is a name in several languages, which is told in one line."""
-    return shape.get("properties", {}).keys() == Names().fields.keys()
+    return set(shape.get("properties", ())) == set(Names().fields)
 
 
 def kind_of(document: dict[str, Any], schema: dict[str, Any]) -> str:

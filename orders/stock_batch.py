@@ -1,0 +1,122 @@
+"""What a cooperative reports of its store, many rows at a time: receipts and counts, all of them or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from catalogue.models import Cooperative, Product, Sku
+from catalogue.stock.models import Location, Lot, StockLevel
+from catalogue.stock.receipts import Receipt, RowsRefused, receive_many, refusal
+from orders.shortage import count_stock, lock_orders_on
+from shop.audit import Actor
+from shop.clock import shanghai_day
+
+MOST_ROWS = 10_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """One report. `kind` is receipt or count; `key` makes it count once; dates only with receipts."""
+
+    number: int
+    key: str
+    kind: str
+    sku: str
+    lot: str
+    quantity: int
+    produced_on: date | None = None
+    best_before: date | None = None
+
+
+@dataclass(frozen=True)
+class Applied:
+    """How many rows changed something, and how many had been told before or changed nothing."""
+
+    applied: int
+    repeated: int
+
+
+def apply_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], actor: Actor, now: datetime) -> Applied:
+    """Write all rows into the ledger, or none. Raises RowsRefused naming every row at fault."""
+    skus = skus_by_code(session, cooperative.id, {row.sku for row in rows})
+    faults = [*told_twice(rows), *(fault for row in rows for fault in wrong_row(row, skus))]
+    if faults:
+        raise RowsRefused(errors=faults)
+    store = session.execute(select(Location.id).where(Location.cooperative_id == cooperative.id)).scalar_one()
+    counts = [row for row in rows if row.kind == "count"]
+    levels = levels_counted(session, counts, skus, store)
+    # Orders before stock: the shop's one order of locks.
+    lock_orders_on(session, sorted(levels.values()))
+    receipts = [receipt_of(row, skus[row.sku]) for row in rows if row.kind == "receipt"]
+    new = receive_many(
+        session, receipts, location_id=store, cooperative_id=cooperative.id, source=str(cooperative.id),
+        actor=actor.name, today=shanghai_day(now),
+    )  # fmt: skip
+    for row in sorted(counts, key=lambda one: (skus[one.sku].id, one.lot, one.number)):
+        new += count_stock(
+            session, level_id=levels[row.sku, row.lot], counted=row.quantity, actor=actor,
+            source_id=f"{cooperative.id}:{row.key}", now=now,
+        )  # fmt: skip
+    return Applied(new, len(rows) - new)
+
+
+def skus_by_code(session: Session, cooperative_id: int, codes: set[str]) -> dict[str, Sku]:
+    """The cooperative's own SKUs among these codes."""
+    statement = select(Sku).join(Product).where(Product.cooperative_id == cooperative_id, Sku.code.in_(codes))
+    return {sku.code: sku for sku in session.execute(statement).scalars()}
+
+
+def told_twice(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows whose id stands on an earlier row."""
+    seen: set[str] = set()
+    faults = []
+    for row in rows:
+        if row.key in seen:
+            faults.append(refusal(row.number, row.key, "id", _l("This id stands on an earlier row")))
+        seen.add(row.key)
+    return faults
+
+
+def wrong_row(row: Row, skus: dict[str, Sku]) -> list[dict[str, Any]]:
+    """What is wrong with a row by itself."""
+    if row.sku not in skus:
+        return [refusal(row.number, row.key, "sku", _l("Your cooperative has no such SKU"))]
+    if row.kind == "receipt" and row.quantity < 1:
+        return [refusal(row.number, row.key, "quantity", _l("The quantity must be at least 1"))]
+    if row.kind == "receipt" and row.produced_on is None:
+        return [refusal(row.number, row.key, "produced_on", _l("Please give the day of production"))]
+    return []
+
+
+def receipt_of(row: Row, sku: Sku) -> Receipt:
+    """A row as a receipt; without a best-before it follows from the shelf life."""
+    produced = row.produced_on or date.min
+    best_before = row.best_before or produced + timedelta(days=sku.shelf_life_days)
+    return Receipt(row.number, row.key, sku.id, sku.min_life_days, row.lot, row.quantity, produced, best_before)
+
+
+def levels_counted(
+    session: Session, counts: Sequence[Row], skus: dict[str, Sku], store: int
+) -> dict[tuple[str, str], int]:
+    """Level id by SKU and lot of the rows that count. Raises RowsRefused for lots the store never held."""
+    if not counts:
+        return {}
+    statement = (
+        select(Sku.code, Lot.code, StockLevel.id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .join(Sku, Sku.id == Lot.sku_id)
+        .where(StockLevel.location_id == store, Lot.sku_id.in_({skus[row.sku].id for row in counts}))
+    )
+    found = {(sku, lot): level_id for sku, lot, level_id in session.execute(statement)}
+    unknown = [row for row in counts if (row.sku, row.lot) not in found]
+    if unknown:
+        message = _l("Your store never held this lot; receive it first")
+        raise RowsRefused(errors=[refusal(row.number, row.key, "lot", message) for row in unknown])
+    return found
