@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from catalogue.models import Counter, Product, Sku
 from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
+from orders.bulk.credit import check_credit, lock_organisation
 from orders.models import DeliveryTariff, Order, OrderContact, OrderEvent, OrderLine, Reservation
 from orders.payments.gateway import methods_for
 from orders.pricing import PricedLine, Quote, Tariff, price
@@ -28,6 +29,7 @@ from shop.outbox import emit
 
 MINUTES_TO_PAY = 30
 MOST_LINES = 100
+MOST_PACKS = 99_999
 # No vowels and nothing that reads like something else on a small screen or over the phone.
 NUMBER_ALPHABET = "23456789BCDFGHJKMNPQRSTVWXYZ"
 
@@ -112,7 +114,7 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
     if not wanted or len(wanted) != len(draft.lines) or len(wanted) > MOST_LINES:
         raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
     statement = (
-        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order)
+        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack)
         .join(Product)
         .where(Sku.id.in_(wanted), Sku.active, Product.active)
     )
@@ -121,10 +123,13 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
     lines = []
     for sku_id, quantity in wanted.items():
         row = found.get(sku_id)
+        most = MOST_PACKS if draft.kind == "bulk" else row.max_per_order if row else 0
         if row is None:
             faults.append({"field": "lines", "sku_id": sku_id, "reason": "not_sold"})
-        elif not 1 <= quantity <= row.max_per_order:
-            faults.append({"field": "lines", "sku": row.code, "reason": "quantity", "most": row.max_per_order})
+        elif not 1 <= quantity <= most:
+            faults.append({"field": "lines", "sku": row.code, "reason": "quantity", "most": most})
+        elif draft.kind == "bulk" and quantity % row.case_pack:
+            faults.append({"field": "lines", "sku": row.code, "reason": "cases", "case_pack": row.case_pack})
         else:
             lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD))
     if faults:
@@ -142,12 +147,19 @@ def current_tariff(session: Session) -> Tariff:
 def place_order(session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime) -> Order:
     """Turn a draft into an order that holds its stock; the same `placement_key` gives the same order again.
 
-    Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, Invalid.
+    Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, CreditExceeded,
+    Invalid.
     """
+    if draft.kind == "bulk":
+        earlier = bulk_order_placed_with(session, draft, placement_key)
+        if earlier is not None:
+            return earlier
     offer = quote(session, draft)
     if draft.expected_total_fen is not None and draft.expected_total_fen != offer.total_fen:
         raise PriceChanged(errors=[{"total_fen": offer.total_fen}])
     check_fulfilment(session, draft.fulfilment)
+    if draft.organisation_id is not None:
+        check_credit(session, lock_organisation(session, draft.organisation_id), offer.total_fen)
     order, is_new = insert_order(session, draft, offer, placement_key, now)
     if not is_new:
         return order
@@ -160,6 +172,17 @@ def place_order(session: Session, draft: OrderDraft, *, placement_key: str, acto
     # Last, so that the hot rows are locked for one round trip and the commit.
     promise(session, {line.sku_id: line.quantity for line in offer.lines}, channel_of(draft.kind))
     return order
+
+
+def bulk_order_placed_with(session: Session, draft: OrderDraft, placement_key: str) -> Order | None:
+    """Lock the organisation, then look: an order sent twice must not be measured against the credit it used itself.
+
+    Raises Invalid when nobody pays on account.
+    """
+    if draft.organisation_id is None:
+        raise Invalid(_l("This way of paying is not offered"), errors=[{"field": "payment"}])
+    lock_organisation(session, draft.organisation_id)
+    return session.execute(select(Order).where(Order.placement_key == placement_key)).scalar_one_or_none()
 
 
 def channel_of(kind: str) -> Channel:

@@ -44,7 +44,8 @@ def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, no
     if to not in ORDER_MOVES[before]:
         raise WrongState(errors=[{"status": before.value, "wanted": to.value}])
     order.status = to.value
-    if to == OrderStatus.READY:
+    # A supermarket's goods come to its own counter: nobody has to collect them in time.
+    if to == OrderStatus.READY and order.kind == "retail":
         order.collect_by = now + timedelta(hours=HOURS_TO_COLLECT)
     if not ORDER_MOVES[to]:
         order.closed_at = now

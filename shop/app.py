@@ -24,6 +24,7 @@ from orders.history import orders_of
 from orders.views.api import api as orders_api
 from orders.views.api_coop import api as stock_api
 from orders.views.api_counter import api as fulfilments_api
+from orders.views.buyer import buyer
 from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
@@ -122,6 +123,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(orders_pages)
     app.register_blueprint(counter)
     app.register_blueprint(coop)
+    app.register_blueprint(buyer)
     app.register_blueprint(office)
     app.register_blueprint(notices)
     app.register_blueprint(health.health)

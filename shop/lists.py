@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, UnaryExpression, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, func, select
 from sqlalchemy.orm import Session
 
 PER_PAGE = 50
@@ -49,7 +49,7 @@ class Filter:
 class ListSpec:
     """What a list shows and allows. `key` is unique and settles ties; `sort` names its first order ('-': downwards)."""
 
-    statement: Select[Any]
+    statement: Any  # a Select; its row type is the list's own affair
     key: Any
     columns: tuple[Column, ...]
     row: Callable[[Any], tuple[Cell, ...]]
@@ -95,7 +95,7 @@ def read_list(session: Session, spec: ListSpec, wish: Wish, per_page: int = PER_
     return ListPage(spec, wish, rows, sort, page, pages, total)
 
 
-def narrowed(spec: ListSpec, wish: Wish) -> Select[Any]:
+def narrowed(spec: ListSpec, wish: Wish) -> Any:
     """The list's statement with what was searched and chosen; a choice that is not offered chooses nothing."""
     statement = spec.statement
     if wish.q and spec.search is not None:

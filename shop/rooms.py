@@ -36,6 +36,10 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Notices"), "coop.notices"),
         (_l("What sold"), "coop.sold"),
     ),
+    "buyer": (
+        (_l("Quick order"), "buyer.home"),
+        (_l("Orders"), "buyer.orders"),
+    ),
     "office": (
         (_l("Overview"), "office.home"),
         (_l("Parked jobs"), "office.jobs"),

@@ -11,7 +11,7 @@ from shop.db import db
 
 LOGINS = (
     ("顾客 consumer", "consumer@demo.example", "/"),
-    ("采购 buyer", "buyer@demo.example", "/"),
+    ("采购 buyer", "buyer@demo.example", "/buyer"),
     ("合作社 cooperative", "coop-changzhu@demo.example", "/coop"),
     ("专柜 counter", "counter-wh-jh-01@demo.example", "/counter"),
     ("运营 office", "office@demo.example", "/office"),

@@ -36,9 +36,17 @@ class PayAtCounter:
         session.flush()
 
 
+class OnAccount:
+    """The organisation pays its invoices: the order is confirmed at once, and nobody takes money at the counter."""
+
+    code: ClassVar[str] = "on_account"
+    label = _l("On account")
+    first_status: ClassVar[OrderStatus] = OrderStatus.CONFIRMED
+
+
 METHODS: dict[str, PayAtCounter] = {PayAtCounter.code: PayAtCounter()}
 
 
-def methods_for(kind: str) -> list[PayAtCounter]:
+def methods_for(kind: str) -> list[PayAtCounter] | list[OnAccount]:
     """The ways of paying offered to orders of that kind ('retail' or 'bulk')."""
-    return list(METHODS.values()) if kind == "retail" else []
+    return list(METHODS.values()) if kind == "retail" else [OnAccount()]

@@ -1,0 +1,1 @@
+"""Supermarkets' orders: by the case, on account, from the cooperatives' own stores."""
