@@ -17,7 +17,8 @@ from catalogue.models import Counter, Product, Sku
 from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
 from orders.bulk.credit import check_credit, lock_organisation
-from orders.models import DeliveryTariff, Order, OrderContact, OrderEvent, OrderLine, Reservation
+from orders.lifecycle import tell
+from orders.models import DeliveryTariff, Order, OrderContact, OrderLine, Reservation
 from orders.payments.gateway import methods_for
 from orders.pricing import PricedLine, Quote, Tariff, price
 from orders.routing.problem import COLD, distance_m
@@ -292,4 +293,4 @@ def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote
             for line_id, sku_id in ids
         ],
     )  # fmt: skip
-    session.execute(insert(OrderEvent).values(order_id=order.id, kind=f"order.{order.status}", data={}))
+    tell(session, order, f"order.{order.status}")

@@ -13,6 +13,7 @@ from orders.fulfilment.models import Fulfilment
 from orders.models import Order, OrderEvent, Reservation
 from orders.promises import lock_order, release_all
 from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, FulfilmentStatus, OrderStatus
+from orders.webhooks.announce import EVENTS, announce
 from shop import audit
 from shop.audit import Actor
 from shop.errors import WrongState
@@ -32,8 +33,13 @@ class CannotCancel(WrongState):
 
 
 def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
-    """Add a step to the story the customer reads."""
-    session.add(OrderEvent(order_id=order.id, kind=kind, data=data))
+    """Add a step to the story the customer reads; the machines of an organisation hear of it too."""
+    event = OrderEvent(order_id=order.id, kind=kind, data=data)
+    session.add(event)
+    if order.organisation_id is not None and kind in EVENTS:
+        session.flush()
+        told = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
+        announce(session, kind, str(event.id), told, organisation_id=order.organisation_id)
 
 
 def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:

@@ -17,13 +17,15 @@ import catalogue.stock.models  # noqa: F401
 import orders.fulfilment.models
 import orders.models
 import orders.notifications.models
-import orders.payments.models  # noqa: F401
+import orders.payments.models
+import orders.webhooks.models  # noqa: F401
 from catalogue.views.api import api as catalogue_api
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.views.api import api as orders_api
 from orders.views.api_coop import api as stock_api
 from orders.views.api_counter import api as fulfilments_api
+from orders.views.api_webhooks import api as webhooks_api
 from orders.views.buyer import buyer
 from orders.views.coop import coop
 from orders.views.counter import counter
@@ -128,7 +130,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)
-    document.init_app(app, [catalogue_api, orders_api, stock_api, fulfilments_api])
+    document.init_app(app, [catalogue_api, orders_api, stock_api, fulfilments_api, webhooks_api])
 
 
 def let_machines_in(app: Flask) -> None:

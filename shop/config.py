@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     web_threads: int = Field(8, ge=1, le=64)
     rate_limits: bool = True
     fail_points: bool = False
+    outgoing_to_loopback: bool = False
 
     @field_validator("database_url")
     @classmethod
@@ -80,6 +81,8 @@ class Settings(BaseSettings):
             wrong.append("MAIL_SINK_FOLDER belongs to the sandbox and must be empty")
         if self.fail_points:
             wrong.append("FAIL_POINTS belong to the fault tests and must be off")
+        if self.outgoing_to_loopback:
+            wrong.append("OUTGOING_TO_LOOPBACK is for development and must be off")
         if not self.rate_limits:
             wrong.append("RATE_LIMITS must be on")
         if wrong:

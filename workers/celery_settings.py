@@ -13,7 +13,7 @@ from kombu.entity import Exchange, Queue
 
 # Queues, not priorities: Redis' priorities are four emulated lists and approximate. One worker each, so that a slow
 # mail server never holds up routing.
-QUEUES = ("route", "notify", "bulk", "maint")
+QUEUES = ("route", "notify", "webhook", "bulk", "maint")
 SOFT_LIMIT, HARD_LIMIT = 30, 45
 BULK_SOFT_LIMIT, BULK_HARD_LIMIT = 300, 330
 

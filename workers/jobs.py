@@ -21,7 +21,7 @@ from shop.errors import DomainError
 from shop.observability import follow_request
 from shop.outbox import Job
 from workers.fail_points import reach
-from workers.topics import TOPICS, GiveUp, Topic
+from workers.topics import TOPICS, GiveUp, Later, Topic
 
 log = logging.getLogger("workers.jobs")
 
@@ -129,7 +129,7 @@ def fail(session: Session, job: Job, topic: Topic | None, error: Exception) -> N
     if final:
         values["dead_at"] = func.now()
     else:
-        values["next_at"] = in_seconds(pause(job.attempts))
+        values["next_at"] = in_seconds(pause_after(topic, job.attempts, error))
     session.execute(update(Job).where(mine).values(**values).execution_options(synchronize_session=False))
     session.commit()
 
@@ -150,9 +150,20 @@ def in_seconds(seconds: float) -> ColumnElement[datetime]:
     return func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
 
+def pause_after(topic: Topic | None, attempts: int, error: Exception) -> float:
+    """Seconds before the next try: by the schedule of the topic if it has one, not before the other side wishes."""
+    pauses = topic.pauses if topic is not None else ()
+    wait = spread(pauses[min(attempts, len(pauses)) - 1]) if pauses else pause(attempts)
+    return max(wait, error.seconds) if isinstance(error, Later) else wait
+
+
 def pause(attempts: int) -> float:
     """Seconds before the next try: doubling from 10 s up to 6 h, ± 20 % so that a crowd does not come back at once."""
-    wait = min(2.0**attempts * FIRST_PAUSE, LONGEST_PAUSE)
+    return spread(min(2.0**attempts * FIRST_PAUSE, LONGEST_PAUSE))
+
+
+def spread(wait: float) -> float:
+    """About as long, ± 20 %."""
     return wait * random.uniform(1 - SPREAD, 1 + SPREAD)  # noqa: S311  jitter, no secret
 
 

@@ -11,6 +11,7 @@ BATCH = 5_000
 OLD: dict[str, str] = {
     "job": "done_at < now() - interval '30 days'",
     "api_idempotency": "created_at < now() - interval '24 hours'",
+    "webhook_delivery": "created_at < now() - interval '30 days'",
     "cart": "updated_at < now() - interval '60 days'",
     "login_attempt": "at < now() - interval '30 days'",
     "login_session": "seen_at < now() - interval '90 days'",

@@ -24,13 +24,22 @@ class GiveUp(Exception):
     """Trying again cannot help (the address does not exist); the text says why, for the office."""
 
 
+class Later(Exception):
+    """The other side asks to be left alone for so many seconds; the text says what it answered."""
+
+    def __init__(self, seconds: float, words: str) -> None:
+        super().__init__(words)
+        self.seconds = seconds
+
+
 @dataclass(frozen=True)
 class Topic:
     """One kind of job. Exactly one of `effect` (on our database) and `prepare` (for the outside) is set.
 
     `effect` runs in the transaction that closes the job: it happens exactly once. `prepare` reads what is needed
     and returns the call to the outside (None: nothing to do), which runs with no transaction open and may happen
-    twice when a worker dies in the middle of it.
+    twice when a worker dies in the middle of it. `pauses` are the seconds after the first, second … failed try,
+    where the topic has a schedule of its own.
     """
 
     name: str
@@ -39,6 +48,7 @@ class Topic:
     tries: int
     effect: Effect | None = None
     prepare: Preparation | None = None
+    pauses: tuple[float, ...] = ()
 
 
 TOPICS: dict[str, Topic] = {}
@@ -55,12 +65,12 @@ def job(name: str, *, queue: str, tries: int = TRIES, lease: int | None = None) 
 
 
 def outside_job(
-    name: str, *, queue: str, tries: int = TRIES, lease: int | None = None
+    name: str, *, queue: str, tries: int = TRIES, lease: int | None = None, pauses: tuple[float, ...] = ()
 ) -> Callable[[Preparation], Preparation]:
     """The function below prepares a call to the outside: a mail, a request."""
 
     def keep(prepare: Preparation) -> Preparation:
-        TOPICS[name] = Topic(name, queue, lease or lease_of(queue), tries, prepare=prepare)
+        TOPICS[name] = Topic(name, queue, lease or lease_of(queue), tries, prepare=prepare, pauses=pauses)
         return prepare
 
     return keep

@@ -12,16 +12,20 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from catalogue.models import Cooperative, Counter
+from catalogue.models import Cooperative, Counter, Sku
 from catalogue.stock.models import Lot, StockLevel
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.models import Order, OrderLine
 from orders.notifications.models import Notification
 from orders.promises import lock_order
+from orders.webhooks.announce import announce
 from shop.i18n import localised
 from shop.outbox import emit
 
 SOLD, ASSIGNED, CANCELLED, LOW, DIGEST = "supplier.sold", "counter.assigned", "counter.cancelled", "stock.low", "digest"
+
+# Notices that a cooperative's own machines hear of too, and as which event.
+TOLD_TO_MACHINES = {SOLD: "order.routed", LOW: "stock.low"}
 
 Goods = tuple[int, str]  # SKU id, lot code
 
@@ -137,7 +141,19 @@ def write(
     if notification_id is None:
         return None
     emit(session, "notification.mail", str(notification_id), {"notification_id": notification_id})
+    if kind in TOLD_TO_MACHINES and cooperative_id is not None:
+        announce(session, TOLD_TO_MACHINES[kind], str(notification_id), for_machines(session, data),
+                 cooperative_id=cooperative_id)  # fmt: skip
     return session.get_one(Notification, notification_id)
+
+
+def for_machines(session: Session, data: dict[str, Any]) -> dict[str, Any]:
+    """A notice's figures with SKU codes instead of our ids."""
+    lines: list[dict[str, Any]] = data.get("lines", [data])
+    ids = {line["sku_id"] for line in lines}
+    codes = dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_(ids))).all())
+    told = [{"sku": codes[line["sku_id"]], **{k: v for k, v in line.items() if k != "sku_id"}} for line in lines]
+    return {**data, "lines": told} if "lines" in data else told[0]
 
 
 def reader_of(session: Session, notice: Notification) -> tuple[str, str, str]:

@@ -91,9 +91,24 @@ def password_changed(user: User, base: str) -> dict[str, Any]:
     }
 
 
+def webhook_off(user: User, base: str) -> dict[str, Any]:
+    """An address of theirs wants no more messages."""
+    return {
+        "subject": _("A webhook of yours was switched off"),
+        "lines": [
+            _("Its address answered 410, which says that it is gone for good. We send nothing more to it."),
+            _("If this is a mistake, switch it on again by the API; messages of the meantime can be sent again."),
+        ],
+        "label": _("How webhooks work"),
+        "link": f"{base}/api/v1/docs",
+        "last": "",
+    }
+
+
 KINDS: dict[str, Callable[[User, str], dict[str, Any]]] = {
     "confirm": confirm,
     "exists": exists,
     "reset": reset,
     "password_changed": password_changed,
+    "webhook_off": webhook_off,
 }

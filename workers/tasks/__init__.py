@@ -2,4 +2,5 @@
 
 import workers.tasks.mails
 import workers.tasks.notices
-import workers.tasks.routing  # noqa: F401
+import workers.tasks.routing
+import workers.tasks.webhooks  # noqa: F401

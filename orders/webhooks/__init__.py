@@ -1,0 +1,1 @@
+"""What a cooperative's or an organisation's own machines are told, as Standard Webhooks."""
