@@ -26,6 +26,7 @@ from orders.phones import is_phone, plain_phone
 from orders.pickup import CounterChoice, Place, district_name
 from shop.i18n import current_locale
 
+FEN = re.compile(r"[0-9]{1,12}")
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 
 
@@ -116,7 +117,7 @@ class CheckoutForm(FlaskForm):
             payment_method=self.payment.data,
             user_id=user_id,
             note=self.note.data,
-            expected_total_fen=int(expected) if (expected or "").isdecimal() else None,
+            expected_total_fen=int(expected or "") if FEN.fullmatch(expected or "") else None,
         )
 
 
