@@ -1,0 +1,112 @@
+"""H1, H2: with the id of somebody else's thing in the address nobody sees a word of it, nor moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from tests.accounts.people import PASSWORD, api_key, sign_in
+from tests.builders import Builder
+from tests.figures import Figures
+from tests.security.rules import kind_of, rules
+from tests.security.world import Side, one_side
+
+# Words that only the owner, their counter and the office may read. What is for sale is for everybody.
+PRIVATE = ("顾客 {}", "收件 {}", "便条 {}", "{} 路 1 号", "市场 {}", "LOT-STORE-{}", "consumer-{}@")
+ROLES = ("anonymous", "consumer", "cooperative", "counter", "buyer")
+STATE = {
+    "order": 'SELECT status, total_fen, closed_at, collect_by FROM "order" WHERE id = :order',
+    "parts": "SELECT id, status, accepted_at, ready_at FROM fulfilment WHERE order_id = :order ORDER BY id",
+    "stock": "SELECT l.id, l.on_hand, l.reserved, l.last_seq FROM stock_level l JOIN lot ON lot.id = l.lot_id"
+    " WHERE lot.code LIKE '%' || :mark ORDER BY l.id",
+    "addresses": "SELECT * FROM address WHERE name LIKE '%' || :mark ORDER BY id",
+    "notices": "SELECT id, acknowledged_at FROM notification WHERE dedupe_key = :mark ORDER BY id",
+    "people": "SELECT id, name, active, locale FROM \"user\" WHERE email LIKE '%-' || lower(:mark) || '@%' ORDER BY id",
+}
+
+
+def state_of(session: Session, side: Side) -> dict[str, str]:
+    """Everything of a side that somebody might change."""
+    session.rollback()
+    values = {"order": side.order_id, "mark": side.mark}
+    found = {}
+    for name, query in STATE.items():
+        wanted = {key: values[key] for key in values if f":{key}" in query}
+        found[name] = str(session.execute(sa.text(query), wanted).all())
+    return found
+
+
+def paths(rule: Rule, side: Side) -> Iterator[str]:
+    """The rule's addresses with every id or name of that side in its hole (the last one, if it has several)."""
+    holes = [value for is_hole, value in rule._trace if is_hole]
+    for value in sorted(side.numbers) if kind_of(rule, holes[-1]) else sorted(side.names):
+        yield "".join(
+            (str(value) if kind_of(rule, part) == kind_of(rule, holes[-1]) else "1") if is_hole else part
+            for is_hole, part in rule._trace
+            if part != "|"
+        )
+
+
+def ask(app: Flask, client: FlaskClient, rule: Rule, theirs: Side, key: dict[str, str]) -> tuple[int, list[str]]:
+    """Every question that this rule answers, about the other side's things; how many, and where a word was told."""
+    asked, told = 0, []
+    words = [word.format(theirs.mark).lower() for word in PRIVATE]
+    for path in paths(rule, theirs):
+        for method in sorted(set(rule.methods or ()) & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
+            api = path.startswith("/api/")
+            body = {"json": {}} if api and method != "GET" else {}
+            answer = client.open(path, method=method, headers=key if api else {}, **body)
+            assert answer.status_code < 500, (method, path)
+            asked += 1
+            text = answer.get_data(as_text=True).lower()
+            told += [f"{method} {path}: {word}" for word in words if word in text and word not in path.lower()]
+    return asked, told
+
+
+def test_h2_a_foreign_id_opens_nothing_and_moves_nothing(
+    app: Flask, session: Session, build: Builder, figures: Callable[[str], Figures]
+) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False  # tokens are another test; here only whose thing it is counts
+    theirs, mine = one_side(app, session, build, "YAK"), one_side(app, session, build, "DEER")
+    before = state_of(session, theirs)
+    asked, told, moved = 0, [], []
+    for role in ROLES:
+        client, key = app.test_client(), {}
+        if role != "anonymous":
+            assert sign_in_plainly(client, mine.people[role].email) == 303
+            key = api_key(app, session, mine.people[role])
+        for rule in rules(app):
+            if not rule.arguments or rule.endpoint.startswith(("static", "sandbox")):
+                continue
+            count, words = ask(app, client, rule, theirs, key)
+            asked, told = asked + count, told + [f"{role}: {one}" for one in words]
+            if state_of(session, theirs) != before:
+                moved.append(f"{role}: {rule.rule}")
+                before = state_of(session, theirs)
+    assert (told, moved) == ([], [])
+    h2 = figures("H2")
+    h2.at_least(f"questions with foreign ids by {len(ROLES)} kinds of people", asked, 1_000)
+    h2.exactly("answers with a word of somebody else's", len(told), 0)
+    h2.exactly("routes that moved somebody else's things", len(moved), 0)
+
+
+def sign_in_plainly(client: FlaskClient, email: str) -> int:
+    """Where forms carry no token."""
+    return client.post("/login", data={"email": email, "password": PASSWORD}).status_code
+
+
+def test_h2_the_owner_does_see_it(app: Flask, client: FlaskClient, session: Session, build: Builder) -> None:
+    """Negative control: the same words are there for whom they are meant."""
+    mine = one_side(app, session, build, "DEER")
+    sign_in(client, mine.people["consumer"].email)
+    pages = client.get("/account/addresses").text + client.get("/account/orders").text
+    assert "收件 DEER" in pages
+    assert session.scalar(sa.text('SELECT number FROM "order"')) in pages
+    staff = app.test_client()
+    sign_in(staff, mine.people["cooperative"].email)
+    assert "LOT-STORE-DEER" in staff.get("/coop/").text
