@@ -35,13 +35,14 @@ class OverOwnLimit(DomainError):
 
 @dataclass(frozen=True)
 class BulkWish:
-    """Everything a buyer fills in besides the rows."""
+    """Everything a buyer fills in besides the rows; the contact is the buyer's own unless another is given."""
 
     organisation_id: int
     counter_code: str
     po_number: str
     needed_by: date | None
     note: str = ""
+    contact: Contact | None = None
     expected_total_fen: int | None = None
 
 
@@ -80,7 +81,7 @@ def place_bulk_order(
         )  # fmt: skip
     draft = OrderDraft(
         lines=tuple(DraftLine(line.sku_id, line.packs) for line in lines),
-        contact=Contact(buyer.name or buyer.email, buyer.phone, buyer.email, buyer.locale),
+        contact=wish.contact or Contact(buyer.name or buyer.email, buyer.phone, buyer.email, buyer.locale),
         fulfilment=Pickup(counter_id),
         payment_method="on_account",
         user_id=buyer.id,

@@ -12,13 +12,15 @@ from sqlalchemy import select
 
 from catalogue.models import Counter, Sku
 from orders.access import access_key, check_access_key
+from orders.bulk.place import BulkWish, place_bulk_order
+from orders.bulk.quick_order import WantedRow, quick_lines
 from orders.checkout import Contact, Delivery, DraftLine, OrderDraft, Pickup, place_order
 from orders.history import find_order
 from orders.lifecycle import cancel_order
 from orders.models import Order
 from orders.record import OrderRecord, order_record, own_orders
 from orders.views.api_shapes import OrderIn, OrderOut, OrderPage, OrderQuery, PlacedOut, placed
-from shop.accounts.models import RoleName
+from shop.accounts.models import Organisation, RoleName
 from shop.accounts.policy import current_actor, current_person, has_role
 from shop.api.blueprint import ACCESS_PARAMETER, ApiBlueprint, door
 from shop.clock import utcnow
@@ -85,7 +87,10 @@ def place(data: dict[str, Any]) -> dict[str, Any]:
     """Place an order
 
     Holds the stock at once. 409 `insufficient_stock` names in `errors` what is left of each SKU, and nothing is held.
+    On account: whole cases for a counter, for an `organisation` the token's owner buys for; 409 `credit_exceeded`.
     """
+    if data["payment"]["method"] == "on_account":
+        return placed_record(place_on_account(data))
     person = current_person()
     draft = OrderDraft(
         lines=lines_wanted(data["lines"]),
@@ -94,15 +99,65 @@ def place(data: dict[str, Any]) -> dict[str, Any]:
         payment_method=data["payment"]["method"],
         user_id=person.id if person is not None else None,
         note=data["note"],
-        kind="bulk" if data["payment"]["method"] == "on_account" else "retail",
-        po_number=data.get("po_number"),
-        needed_by=data.get("needed_by"),
         expected_total_fen=data.get("expected_total_fen"),
     )
-    key = f"api:{secrets.token_urlsafe(24)}"
-    order = place_order(db.session(), draft, placement_key=key, actor=current_actor(), now=utcnow())
+    order = place_order(db.session(), draft, placement_key=new_key(), actor=current_actor(), now=utcnow())
+    return placed_record(order)
+
+
+def new_key() -> str:
+    """What the order is placed under; repeating a request is the Idempotency-Key's matter."""
+    return f"api:{secrets.token_urlsafe(24)}"
+
+
+def placed_record(order: Order) -> dict[str, Any]:
+    """A new order with the key that opens it."""
     current_app.logger.info("order placed", extra={"order": order.number})
     return placed(order_record(db.session(), order), access_key(order.number))
+
+
+def place_on_account(data: dict[str, Any]) -> Order:
+    """A bulk order of one's organisation: whole cases, collected at a counter. Raises Invalid, NotSignedIn …"""
+    session, person = db.session(), current_person()
+    if person is None:
+        raise NotSignedIn
+    place = place_wanted(data["fulfilment"])
+    code = data.get("organisation", "")
+    organisation_id = session.scalar(select(Organisation.id).where(Organisation.code == code))
+    faults = []
+    if organisation_id is None:
+        faults.append({"field": "organisation", "message": "Name the organisation that buys, by its code."})
+    if isinstance(place, Delivery):
+        faults.append({"field": "fulfilment.method", "message": "Orders on account go to a counter."})
+    if faults or organisation_id is None:
+        raise Invalid(errors=faults)
+    wish = BulkWish(
+        organisation_id=organisation_id,
+        counter_code=data["fulfilment"]["counter"],
+        po_number=data.get("po_number", ""),
+        needed_by=data.get("needed_by"),
+        note=data["note"],
+        contact=Contact(**data["contact"]),
+        expected_total_fen=data.get("expected_total_fen"),
+    )
+    lines = quick_lines(session, whole_cases(data["lines"]))
+    return place_bulk_order(session, person, wish, lines, placement_key=new_key(), actor=current_actor(), now=utcnow())
+
+
+def whole_cases(lines: list[dict[str, Any]]) -> list[WantedRow]:
+    """Packs as cases. Raises Invalid naming each line that is not a number of whole cases, or not on sale."""
+    lines_wanted(lines)
+    codes = [line["sku"] for line in lines]
+    cases = dict(db.session.execute(select(Sku.code, Sku.case_pack).where(Sku.code.in_(codes))).all())
+    faults = [
+        {"field": f"lines.{index}.quantity", "sku": line["sku"], "case_pack": cases[line["sku"]],
+         "message": f"Order whole cases of {cases[line['sku']]} packs."}
+        for index, line in enumerate(lines)
+        if line["quantity"] % cases[line["sku"]]
+    ]  # fmt: skip
+    if faults:
+        raise Invalid(errors=faults)
+    return [WantedRow(line["sku"], line["quantity"] // cases[line["sku"]]) for line in lines]
 
 
 @api.route("/orders", methods=["GET"])

@@ -97,11 +97,19 @@ class OrderIn(Strict):
     payment = fields.Nested(PaymentIn, required=True)
     note = Text(load_default="", validate=Length(max=500))
     organisation = Text(validate=Length(1, 40), metadata={"description": "The organisation's code, on account"})
-    po_number = Text(validate=Length(1, 60))
-    needed_by = fields.Date()
+    po_number = Text(validate=Length(1, 60), metadata={"description": "On account: your number for it"})
+    needed_by = fields.Date(metadata={"description": "On account: the day it must stand at the counter"})
     expected_total_fen = Whole(
         validate=Range(0), metadata={"description": "Refuse the order (409 price_changed) if it comes to another total"}
     )
+
+    @ma.validates_schema
+    def on_account_only(self, data: dict[str, Any], **_: Any) -> None:
+        """What belongs to organisations goes with orders on account."""
+        if data["payment"]["method"] != "on_account":
+            for name in ("organisation", "po_number", "needed_by"):
+                if name in data:
+                    raise ma.ValidationError("Goes with payment on_account only.", name)
 
     @ma.validates("lines")
     def each_sku_once(self, lines: list[dict[str, Any]], **_: Any) -> None:
