@@ -143,6 +143,7 @@ class Sku(HasId, HasTimes, Base):
         CheckConstraint("min_life_days >= 0 AND min_life_days < shelf_life_days", name="min_life"),
         CheckConstraint("case_pack >= 1", name="case_pack"),
         CheckConstraint("max_per_order >= 1", name="max_per_order"),
+        Index("ix_sku_price", "price_fen", "id"),
         Index("ix_sku_storage", "storage", "product_id", postgresql_where=sa.text("active")),
     )
 

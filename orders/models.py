@@ -61,7 +61,7 @@ class Order(HasId, HasTimes, Base):
     kind: Mapped[str] = mapped_column(server_default="retail")
     status: Mapped[str]
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id", ondelete="SET NULL"))
-    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"), index=True)
+    organisation_id: Mapped[int | None] = mapped_column(ForeignKey("organisation.id"))
     po_number: Mapped[str | None]
     needed_by: Mapped[date | None]
     placement_key: Mapped[str] = mapped_column(unique=True)
@@ -98,6 +98,18 @@ class Order(HasId, HasTimes, Base):
         CheckConstraint("status <> 'awaiting_payment' OR expires_at IS NOT NULL", name="waiting_expires"),
         CheckConstraint("locale IN ('zh', 'bo', 'en')", name="locale"),
         Index("ix_order_user", "user_id", "id"),
+        # For the lists of organisations and of the office: what begins with the letters typed, newest first.
+        Index(
+            "ix_order_organisation", "organisation_id", "id", postgresql_where=sa.text("organisation_id IS NOT NULL")
+        ),
+        Index("ix_order_number_prefix", "number", postgresql_ops={"number": "text_pattern_ops"}),
+        Index(
+            "ix_order_po_number",
+            "po_number",
+            postgresql_ops={"po_number": "text_pattern_ops"},
+            postgresql_where=sa.text("po_number IS NOT NULL"),
+        ),
+        Index("ix_order_created_at", "created_at", postgresql_using="brin"),
         Index("ix_order_status", "status", "id"),
         Index("ix_order_expires", "expires_at", postgresql_where=sa.text("status = 'awaiting_payment'")),
         Index("ix_order_collect_by", "collect_by", postgresql_where=sa.text("status = 'ready'")),
@@ -119,13 +131,18 @@ class OrderContact(Base):
     order_id: Mapped[int] = mapped_column(ForeignKey("order.id"), primary_key=True)
     name: Mapped[str]
     phone: Mapped[str]
-    email: Mapped[str] = mapped_column(server_default="", index=True)
+    email: Mapped[str] = mapped_column(server_default="")
     district: Mapped[str] = mapped_column(server_default="")
     street: Mapped[str] = mapped_column(server_default="")
     lat: Mapped[float | None]
     lng: Mapped[float | None]
 
     order: Mapped[Order] = relationship(back_populates="contact")
+
+    __table_args__ = tuple(
+        Index(f"ix_order_contact_{column}", column, postgresql_ops={column: "text_pattern_ops"})
+        for column in ("name", "phone", "email")
+    )
 
 
 class OrderLine(HasId, Base):

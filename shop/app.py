@@ -20,6 +20,7 @@ import orders.notifications.models
 import orders.payments.models
 import orders.webhooks.models  # noqa: F401
 from catalogue.views.api import api as catalogue_api
+from catalogue.views.office_goods import office_goods
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.views.api import api as orders_api
@@ -31,6 +32,7 @@ from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
 from orders.views.office import office
+from orders.views.office_orders import office_orders
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, ratelimits, requests, security_headers, templating
@@ -127,6 +129,8 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(coop)
     app.register_blueprint(buyer)
     app.register_blueprint(office)
+    app.register_blueprint(office_orders)
+    app.register_blueprint(office_goods)
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)

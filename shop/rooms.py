@@ -42,6 +42,9 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     ),
     "office": (
         (_l("Overview"), "office.home"),
+        (_l("Orders"), "office_orders.orders"),
+        (_l("Products"), "office_goods.products"),
+        (_l("SKUs and prices"), "office_goods.skus"),
         (_l("Parked jobs"), "office.jobs"),
     ),
 }

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from shop.accounts.models import RoleName
 from shop.accounts.policy import current_person, role_names
+from shop.audit_words import audit_action, audit_values
 from shop.clock import shanghai
 from shop.i18n import LOCALES, current_locale, localised
 from shop.money import price_per_500_g, weight, yuan
@@ -32,7 +33,16 @@ class RoomLink:
 
 def init_app(app: Flask) -> None:
     """Give templates their filters and globals."""
-    app.jinja_env.filters.update(yuan=yuan, grams=weight, when=when, day=day, localised=localised, device=device)
+    app.jinja_env.filters.update(
+        yuan=yuan,
+        grams=weight,
+        when=when,
+        day=day,
+        localised=localised,
+        device=device,
+        audit_action=audit_action,
+        audit_values=audit_values,
+    )
     app.jinja_env.globals.update(
         csrf_field=csrf_field,
         locales=list(LOCALES.items()),

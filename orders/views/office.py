@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
-from sqlalchemy import func, select
 from werkzeug.wrappers import Response
 
-from orders.models import Order
-from orders.states import OPEN_ORDERS
+from orders.office.dashboard import Dashboard, at_risk_by_day, dashboard
 from shop import jobs_office
 from shop.accounts.policy import allow, current_actor
+from shop.charts import BarChart, Figure, bar_chart
+from shop.clock import utcnow
 from shop.db import db, in_transaction
 from shop.errors import DomainError
+from shop.i18n import localised
+from shop.money import yuan
+from shop.templating import day
 
 office = Blueprint("office", __name__, url_prefix="/office")
 
@@ -20,16 +23,23 @@ office = Blueprint("office", __name__, url_prefix="/office")
 @office.get("/")
 @allow("office")
 def home() -> str:
-    """Figures of now, and the latest orders."""
-    counted = select(Order.status, func.count()).where(Order.status.in_(OPEN_ORDERS)).group_by(Order.status)
-    latest = select(Order).order_by(Order.id.desc()).limit(50)
-    return render_template(
-        "office/home.html",
-        room="office",
-        by_status=dict(db.session.execute(counted).all()),
-        orders=db.session.execute(latest).scalars().all(),
-        parked=jobs_office.dead_jobs(db.session(), per_page=1)[1],
-    )
+    """Figures of now, drawn and as tables."""
+    found = dashboard(db.session(), utcnow())
+    return render_template("office/home.html", room="office", board=found, charts=charts_of(found))
+
+
+def charts_of(found: Dashboard) -> dict[str, BarChart]:
+    """The dashboard's pictures; each has its table beside it."""
+    days = [Figure(day(one.day), f"{one.day.day}", one.orders, str(one.orders)) for one in found.days]
+    risk = [
+        Figure(_("%(n)s days left", n=left), str(left), fen, yuan(fen))
+        for left, fen in at_risk_by_day(found.risk).items()
+    ]
+    income = [
+        Figure(localised(one.names), localised(one.names)[:4], one.total_fen, yuan(one.total_fen))
+        for one in found.income
+    ]
+    return {"days": bar_chart(days), "risk": bar_chart(risk), "income": bar_chart(income[:10])}
 
 
 @office.get("/jobs")

@@ -1,0 +1,57 @@
+"""The audit in words people of the office read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+
+ACTIONS: dict[str, Any] = {
+    "order.placed": _l("Order placed"),
+    "order.moved": _l("Order moved on"),
+    "order.shortened": _l("Packs taken off the order"),
+    "fulfilment.assigned": _l("Given to a counter"),
+    "fulfilment.moved": _l("The counter's part moved on"),
+    "fulfilment.cancelled": _l("The counter's part was cancelled"),
+    "fulfilment.line_rejected": _l("The counter could not give a line"),
+    "notice.acknowledged": _l("A notice was seen"),
+    "job.retried": _l("A parked job was tried again"),
+    "job.discarded": _l("A parked job was laid aside"),
+    "stock.counted": _l("Stock counted"),
+    "lot.withdrawn": _l("Lot taken out of sale"),
+    "sku.edited": _l("SKU edited"),
+    "product.edited": _l("Product edited"),
+    "cooperative.edited": _l("Cooperative edited"),
+    "household.edited": _l("Household edited"),
+    "counter.edited": _l("Counter edited"),
+    "counter.hours": _l("Opening hours changed"),
+    "organisation.edited": _l("Organisation edited"),
+    "organisation.added": _l("Organisation added"),
+    "user.edited": _l("Account edited"),
+    "user.roles": _l("Roles changed"),
+    "user.erased": _l("Personal data erased"),
+    "membership.added": _l("Joined"),
+    "membership.removed": _l("Left"),
+}
+
+
+def audit_action(action: str) -> str:
+    """What was done, in words; the code itself where we have none."""
+    return str(ACTIONS.get(action, action))
+
+
+def audit_values(values: Mapping[str, Any] | None) -> str:
+    """Before or after, as 'field: value' pairs."""
+    if not values:
+        return "–"
+    return "; ".join(f"{name}: {value_text(value)}" for name, value in values.items())
+
+
+def value_text(value: Any) -> str:
+    """One value; texts in several languages one after the other."""
+    if isinstance(value, dict):
+        return " / ".join(f"{key} {value_text(one)}" for key, one in value.items() if one not in ("", None))
+    if isinstance(value, list):
+        return ", ".join(value_text(one) for one in value)
+    return "–" if value is None else str(value)
