@@ -35,7 +35,7 @@ from orders.views.office import office
 from orders.views.office_orders import office_orders
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
-from shop import error_pages, health, i18n, metrics, ratelimits, requests, security_headers, templating
+from shop import error_pages, health, i18n, metrics, page_cache, ratelimits, requests, security_headers, templating
 from shop.accounts import policy, security
 from shop.accounts.tokens import read_bearer_token
 from shop.accounts.views.account import account
@@ -82,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     error_pages.init_app(app)
     let_machines_in(app)
     close_unmarked_doors(app)
+    page_cache.init_app(app, settings)
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]

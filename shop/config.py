@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     proxy_hops: int = Field(0, ge=0, le=5)
     web_threads: int = Field(8, ge=1, le=64)
     rate_limits: bool = True
+    page_cache_seconds: int = Field(3, ge=0, le=60)
     fail_points: bool = False
     outgoing_to_loopback: bool = False
 

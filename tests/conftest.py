@@ -81,6 +81,7 @@ def settings_for(database_url: str, redis_url: str) -> Settings:
         redis_url=redis_url,
         smtp_url="smtp://127.0.0.1:1",
         rate_limits=False,
+        page_cache_seconds=0,
         log_level="WARNING",
     )
 

@@ -16,19 +16,21 @@ from catalogue import listing
 from catalogue.counters import counter_named, nearest
 from catalogue.districts import DISTRICTS, district_named
 from catalogue.listing import LAST_PAGE, Sort, Wish
-from catalogue.models import Category, Cooperative, Counter
+from catalogue.models import Category, Cooperative, Counter, CounterClosure, CounterHours, Product, Sku
 from shop.accounts.policy import allow
 from shop.clock import shanghai, utcnow
 from shop.db import db
 from shop.i18n import DEFAULT_LOCALE, localised
+from shop.page_cache import shown_on_pages
 
 storefront = Blueprint("storefront", __name__)
 
 
 @storefront.record_once
 def join(state: BlueprintSetupState) -> None:
-    """Templates and their macros pick a name's language with t()."""
+    """Templates and their macros pick a name's language with t(); kept pages end with a change of what they show."""
     state.app.jinja_env.globals["t"] = localised
+    shown_on_pages(Product, Sku, Category, Cooperative, Counter, CounterHours, CounterClosure)
 
 
 def said(name: str) -> str:
