@@ -21,6 +21,7 @@ import orders.payments.models
 import orders.webhooks.models  # noqa: F401
 from catalogue.views.api import api as catalogue_api
 from catalogue.views.office_goods import office_goods
+from catalogue.views.office_places import office_places
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.views.api import api as orders_api
@@ -33,6 +34,7 @@ from orders.views.counter import counter
 from orders.views.notices import notices
 from orders.views.office import office
 from orders.views.office_orders import office_orders
+from orders.views.office_search import office_search
 from orders.views.own_orders import orders_pages
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, page_cache, ratelimits, requests, security_headers, templating
@@ -40,6 +42,7 @@ from shop.accounts import policy, security
 from shop.accounts.tokens import read_bearer_token
 from shop.accounts.views.account import account
 from shop.accounts.views.language import language
+from shop.accounts.views.office_people import office_people
 from shop.accounts.views.security import doors
 from shop.api import document
 from shop.config import Settings, load_settings
@@ -132,6 +135,9 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
     app.register_blueprint(office_goods)
+    app.register_blueprint(office_places)
+    app.register_blueprint(office_people)
+    app.register_blueprint(office_search)
     app.register_blueprint(notices)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics.metrics)

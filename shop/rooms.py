@@ -42,9 +42,17 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     ),
     "office": (
         (_l("Overview"), "office.home"),
+        (_l("Search"), "office_search.search"),
         (_l("Orders"), "office_orders.orders"),
         (_l("Products"), "office_goods.products"),
         (_l("SKUs and prices"), "office_goods.skus"),
+        (_l("Stock movements"), "office_places.stock"),
+        (_l("Cooperatives"), "office_places.cooperatives"),
+        (_l("Counters"), "office_places.counters"),
+        (_l("Accounts"), "office_people.users"),
+        (_l("Organisations"), "office_people.organisations"),
+        (_l("Notices"), "office_search.notices"),
         (_l("Parked jobs"), "office.jobs"),
+        (_l("Audit trail"), "office_people.audit"),
     ),
 }
