@@ -42,6 +42,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(DBAPIError, database_error)
     app.register_error_handler(PoolTimeout, database_away)
+    app.register_error_handler(RecursionError, nested_too_deep)
     app.register_error_handler(Exception, failed)
 
 
@@ -162,6 +163,14 @@ def database_away(error: Exception) -> Response:
     response = answer(503, "unavailable", TITLES[503])
     response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def nested_too_deep(error: RecursionError) -> Response:
+    """Nobody's order is a list in a list in a list: such JSON is the sender's fault, anything else ours."""
+    if not request.is_json:
+        return failed(error)
+    db.session.rollback()
+    return answer(400, "bad_request", TITLES[400])
 
 
 def failed(error: Exception) -> Response:

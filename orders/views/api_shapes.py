@@ -116,9 +116,11 @@ class OrderIn(Strict):
         """A SKU stands on one line."""
         seen: set[str] = set()
         for index, line in enumerate(lines):
-            if line["sku"] in seen:
+            sku = line.get("sku")  # a line that is at fault itself comes without
+            if sku in seen:
                 raise ma.ValidationError({index: {"sku": ["Stands on an earlier line already."]}})
-            seen.add(line["sku"])
+            if sku is not None:
+                seen.add(sku)
 
 
 class LineOut(Strict):
