@@ -119,6 +119,7 @@ def let_go(_error: BaseException | None = None) -> None:
 
 # Serialization failure, deadlock, lock not available: the transaction did nothing and may be repeated whole.
 REPEATABLE = {"40001", "40P01", "55P03"}
+SECONDS_TO_REPEAT = 1.5
 
 
 def sqlstate(error: BaseException) -> str:
@@ -135,16 +136,18 @@ def constraint_name(error: BaseException) -> str:
 def in_transaction(session: Session, work: Callable[[], Result], *, tries: int = 3) -> Result:
     """Run `work` and commit; repeat it whole, with jitter, when the database asks for that.
 
-    `work` must take everything it decides on from the database again each time. A lock that cannot be had
-    `tries` times, and any other error, is raised after a rollback.
+    `work` must take everything it decides on from the database again each time. What is asked for `tries` times,
+    or after a wait for a lock that has cost its time already, and any other error, is raised after a rollback.
     """
+    begun = time.monotonic()
     for attempt in range(1, tries + 1):
         try:
             result = work()
             session.commit()
         except DBAPIError as error:
             session.rollback()
-            if sqlstate(error) not in REPEATABLE or attempt == tries:
+            waited = time.monotonic() - begun > SECONDS_TO_REPEAT
+            if sqlstate(error) not in REPEATABLE or waited or attempt == tries:
                 raise
             time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  jitter, no secret
         except BaseException:
