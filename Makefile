@@ -23,7 +23,7 @@ shop: setup $(CATALOGUES) ## the command line: make shop ARGS="check"
 	@exec $(BIN)/python -m shop.sandbox.command shop $(ARGS)
 
 test: lint browser ## everything a change must pass; make test ARGS="tests/orders -x" for a part of the tests
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 lint: setup-dev $(CATALOGUES) ## style, types, floors, migrations and translations
 	@$(BIN)/ruff check --quiet $(CODE)
