@@ -24,6 +24,7 @@ from catalogue.views.office_goods import office_goods
 from catalogue.views.office_places import office_places
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
+from orders.personal import HOLDERS
 from orders.views.api import api as orders_api
 from orders.views.api_coop import api as stock_api
 from orders.views.api_counter import api as fulfilments_api
@@ -43,6 +44,7 @@ from shop.accounts.tokens import read_bearer_token
 from shop.accounts.views.account import account
 from shop.accounts.views.language import language
 from shop.accounts.views.office_people import office_people
+from shop.accounts.views.personal import personal
 from shop.accounts.views.security import doors
 from shop.api import document
 from shop.config import Settings, load_settings
@@ -123,8 +125,10 @@ def trusted_hosts(settings: Settings) -> list[str]:
 def register_rooms(app: Flask) -> None:
     """Open every room's door."""
     app.extensions["orders_of"] = orders_of
+    app.extensions["personal_data"] = HOLDERS
     app.register_blueprint(doors)
     app.register_blueprint(account)
+    app.register_blueprint(personal)
     app.register_blueprint(language)
     app.register_blueprint(storefront)
     app.register_blueprint(orders_storefront)

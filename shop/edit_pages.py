@@ -68,6 +68,7 @@ class Editing:
     back_label: Any
     then: Callable[[Any, Values, Values], None] | None = None
     parts: str = ""
+    private: bool = False
 
 
 def edit_row(what: Editing, row_id: int, form: type[EditForm], *, prepare: Any = None, **more: Any) -> Answer:
@@ -88,7 +89,7 @@ def edit_row(what: Editing, row_id: int, form: type[EditForm], *, prepare: Any =
 
     def save() -> None:
         edit(db.session(), what.model, row_id, changes, fields=what.fields, seen=seen, subject=what.subject,
-             actor=actor, then=what.then)  # fmt: skip
+             actor=actor, private=what.private, then=what.then)  # fmt: skip
 
     try:
         in_transaction(db.session(), save)

@@ -54,9 +54,12 @@ def edit(
     seen: str,
     subject: str,
     actor: Actor,
+    private: bool = False,
     then: Callable[[Row, Values, Values], None] | None = None,
 ) -> Row:
     """Write the changes to a row; `then` follows with (row, before, after) when anything really changed.
+
+    `private` keeps the values of a person's row out of the audit.
 
     Raises NotFound, and ChangedMeanwhile when the row no longer is what `seen` was made from.
     """
@@ -73,6 +76,9 @@ def edit(
     for name in changed:
         setattr(row, name, after[name])
     was, now = ({name: values[name] for name in changed} for values in (before, after))
+    if private:
+        # The audit is never changed, so a person's data stay out of it: only which fields were.
+        was, now = {}, dict.fromkeys(changed, "…")
     audit.record(session, actor, f"{subject}.edited", subject, row_id, before=plain(was), after=plain(now))
     if then is not None:
         then(row, before, after)

@@ -29,6 +29,7 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Addresses"), "account.addresses"),
         (_l("Settings"), "account.settings"),
         (_l("Devices"), "account.sessions"),
+        (_l("My data"), "personal.data"),
     ),
     "coop": (
         (_l("My stock"), "coop.home"),

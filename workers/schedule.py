@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from orders.check import faults
 from orders.lifecycle import expire_overdue
 from orders.notifications.digest import write_digests
+from orders.personal import erase_the_rest
 from orders.shortage import withdraw_lots
 from shop.clock import utcnow
 from shop.db import db
@@ -62,6 +63,7 @@ TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
+    "erasures": Tick(erase_the_rest, crontab(minute="40"), 3000),
     "retention": Tick(retention.sweep, crontab(hour="3", minute="20"), 6 * 3600),
     "digests": Tick(tell_the_day, crontab(hour="18", minute="0"), 4 * 3600),
 }

@@ -102,7 +102,7 @@ class ChangePasswordForm(NewPasswordForm):
 
 
 class SettingsForm(FlaskForm):
-    """Name, phone and language."""
+    """Name, phone, language, and which mails of orders are wanted."""
 
     name = StringField(
         _l("Your name"), [required(), Length(max=60)], filters=[strip], render_kw={"autocomplete": "name"}
@@ -111,6 +111,10 @@ class SettingsForm(FlaskForm):
         _l("Phone"), [Optional(), Length(max=20), check_phone], filters=[strip], render_kw={"autocomplete": "tel"}
     )
     locale = SelectField(_l("Language"), choices=list(LOCALES.items()))
+    order_mails = SelectField(
+        _l("Mails about my orders"),
+        choices=[("all", _l("All: confirmed, ready, changed")), ("needed", _l("Only when ready, changed or ended"))],
+    )
 
 
 class AddressForm(FlaskForm):

@@ -44,7 +44,10 @@ class UserRole(Base):
 
 
 class User(HasId, HasTimes, Base, UserMixin):
-    """A person with an account. `email` is stored lower-case and normalised (NFKC)."""
+    """A person with an account. `email` is stored lower-case and normalised (NFKC).
+
+    `order_mails`: `all`, or `needed` for only those the person must act on or is worse off by.
+    """
 
     __tablename__ = "user"
 
@@ -55,6 +58,7 @@ class User(HasId, HasTimes, Base, UserMixin):
     name: Mapped[str] = mapped_column(server_default="")
     phone: Mapped[str] = mapped_column(server_default="")
     locale: Mapped[str] = mapped_column(server_default="zh")
+    order_mails: Mapped[str] = mapped_column(server_default="all")
     confirmed_at: Mapped[datetime | None]
     create_datetime: Mapped[datetime] = mapped_column(server_default=sa.func.now())
     update_datetime: Mapped[datetime] = mapped_column(server_default=sa.func.now(), onupdate=sa.func.now())
@@ -69,6 +73,7 @@ class User(HasId, HasTimes, Base, UserMixin):
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email_lower"),
         CheckConstraint("locale IN ('zh', 'bo', 'en')", name="locale"),
+        CheckConstraint("order_mails IN ('all', 'needed')", name="order_mails"),
     )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from shop.accounts.models import LoginSession, Role, RoleName, User
 from shop.accounts.passwords import normalise_password
+from shop.accounts.policy import actor_of
 from shop.audit import Actor, record
 from shop.clock import utcnow
 from shop.outbox import emit
@@ -63,7 +64,7 @@ def create_user(
     user = session.get_one(User, user_id)
     user.roles = list(session.scalars(sa.select(Role).where(Role.name.in_(roles)).order_by(Role.id)))
     session.flush()
-    record(session, Actor(user.email, user.id), "user.create", "user", user.id, after={"roles": list(roles)})
+    record(session, actor_of(user), "user.create", "user", user.id, after={"roles": list(roles)})
     return user
 
 
@@ -142,5 +143,5 @@ def confirm(session: Session, token: str) -> bool:
         return False
     if user.confirmed_at is None:
         user.confirmed_at = utcnow()
-        record(session, Actor(user.email, user.id), "user.confirm", "user", user.id)
+        record(session, actor_of(user), "user.confirm", "user", user.id)
     return True

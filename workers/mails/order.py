@@ -75,7 +75,7 @@ def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[Outg
     if words is None:
         raise GiveUp(f"no order mail is called {kind!r}")
     order = load_order(session, order_id)
-    if order.contact is None or not order.contact.email:
+    if order.contact is None or not order.contact.email or is_unwanted(order, kind):
         return None, ()
     settings: Settings = current_app.extensions["settings"]
     with force_locale(order.locale):
@@ -104,6 +104,11 @@ def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[Outg
     return mail, ((CODE, qr_png(code)),) if code else ()
 
 
+def is_unwanted(order: Order, kind: str) -> bool:
+    """Whether the person who ordered asked to hear only what they must act on or are worse off by."""
+    return kind == "confirmed" and order.user is not None and order.user.order_mails == "needed"
+
+
 def load_order(session: Session, order_id: int) -> Order:
     """The order with everything its mail shows."""
     statement = (
@@ -111,6 +116,7 @@ def load_order(session: Session, order_id: int) -> Order:
         .where(Order.id == order_id)
         .options(
             joinedload(Order.contact),
+            joinedload(Order.user),
             joinedload(Order.pickup_counter),
             joinedload(Order.lines).joinedload(OrderLine.sku).joinedload(Sku.product).load_only(Product.names),
         )

@@ -111,6 +111,7 @@ def settings() -> Answer:
         status = 422 if request.method == "POST" else 200
         return render_template("account/settings.html", form=form, user=user), status
     user.name, user.phone, user.locale = form.name.data, form.phone.data, form.locale.data
+    user.order_mails = form.order_mails.data
     db.session.commit()
     remember_language(form.locale.data)
     flash(_("Saved"), "good")

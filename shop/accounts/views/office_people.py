@@ -58,7 +58,7 @@ def user(user_id: int) -> Any:
     if found is None:
         raise NotFound()
     what = Editing(User, ("name", "phone", "locale"), "user", found.email, url_for("office_people.users"),
-                   _("Accounts"), parts="office/user.html")  # fmt: skip
+                   _("Accounts"), parts="office/user.html", private=True)  # fmt: skip
     return edit_row(what, user_id, PersonForm, user=found, roles=people.ROLE_WORDS, has=people.roles_of(found))
 
 

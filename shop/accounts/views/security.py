@@ -9,9 +9,8 @@ from werkzeug.wrappers import Response
 from shop.accounts import registration, sessions, throttle
 from shop.accounts.forms import ChangePasswordForm, ForgotForm, LoginForm, NewPasswordForm, RegisterForm
 from shop.accounts.models import User
-from shop.accounts.policy import allow, current_actor, current_person
+from shop.accounts.policy import actor_of, allow, current_actor, current_person
 from shop.accounts.views.onward import first_page, onward, safe_path
-from shop.audit import Actor
 from shop.config import Settings
 from shop.db import db
 from shop.i18n import current_locale
@@ -145,7 +144,7 @@ def choose_password(token: str) -> Answer:
     if not form.validate_on_submit():
         status = 422 if request.method == "POST" else 200
         return render_template("security/choose_password.html", form=form, token=token), status
-    registration.set_password(db.session(), user, form.password.data, Actor(user.email, user.id))
+    registration.set_password(db.session(), user, form.password.data, actor_of(user))
     db.session.commit()
     flash(_("Your password is changed. Please sign in with it."), "good")
     return redirect(url_for("doors.login"), 303)
