@@ -11,7 +11,7 @@ CODE := shop catalogue orders workers tests .ci wsgi.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help run test lint fmt bench clean forget shop i18n migrations-check lock setup setup-dev browser
+.PHONY: help run test faults restore-drill lint fmt bench clean forget shop i18n migrations-check lock setup setup-dev browser
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -24,6 +24,12 @@ shop: setup $(CATALOGUES) ## the command line: make shop ARGS="check"
 
 test: lint browser ## everything a change must pass; make test ARGS="tests/orders -x" for a part of the tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+
+faults: setup-dev browser $(CATALOGUES) ## the experiments of docs/reliability.md in full size, with a table of figures; ARGS go to pytest
+	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 $(ARGS)
+
+restore-drill: setup-dev $(CATALOGUES) ## dump a shop at work, restore it elsewhere, prove its invariants, sell from it
+	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 tests/drill $(ARGS)
 
 lint: setup-dev $(CATALOGUES) ## style, types, floors, migrations and translations
 	@$(BIN)/ruff check --quiet $(CODE)

@@ -19,9 +19,10 @@ from shop.app import create_app
 from shop.config import Settings, load_settings
 from shop.db import db
 from tests.builders import Builder
-from tests.figures import figures, pytest_terminal_summary
+from tests.figures import figures, pytest_collection_modifyitems, pytest_terminal_summary
 
-__all__ = ["figures", "pytest_terminal_summary"]  # a fixture and a hook, found here by pytest
+# A fixture and two hooks, found here by pytest.
+__all__ = ["figures", "pytest_collection_modifyitems", "pytest_terminal_summary"]
 
 
 class Servers:

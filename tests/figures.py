@@ -86,6 +86,19 @@ def table(kept: list[Figure]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`make faults` runs what measures; what is marked `full` runs nowhere else."""
+    chosen = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = chosen
+
+
+def wanted(item: pytest.Item) -> bool:
+    """Whether this test belongs to this run."""
+    measures = "figures" in getattr(item, "fixturenames", ())
+    return measures if FULL_SIZE else item.get_closest_marker("full") is None
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the table, and keep it where the environment says."""
     kept = sorted(config.stash.get(_KEPT, []), key=lambda one: (one.id.rstrip("0123456789n"), len(one.id), one.id))
