@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from shop.app import create_app
 from shop.config import Settings, load_settings
 from shop.db import db
+from shop.sandbox.postgres import Postgres
 from tests.builders import Builder
 from tests.figures import figures, pytest_collection_modifyitems, pytest_terminal_summary
 
@@ -145,3 +146,20 @@ def session(database_url: str) -> Iterator[Session]:
 def build(session: Session) -> Builder:
     """Makes cooperatives, goods, counters and lots in few words."""
     return Builder(session)
+
+
+@pytest.fixture
+def own_postgres(redis_url: str) -> Iterator[Postgres]:
+    """A durable server of a test's own, with the shop's tables: it may be stopped and crashed."""
+    from flask_migrate import upgrade
+
+    from shop.sandbox.services import scratch_folder, start_postgres
+
+    with scratch_folder() as folder:
+        server = start_postgres(folder / "postgres")
+        application = create_app(settings_for(server.url, redis_url))
+        with application.app_context():
+            upgrade()
+            db.engine.dispose()
+        yield server
+        server.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,33 +14,13 @@ from orders.check import faults
 from orders.models import Order
 from shop.outbox import Job, emit
 from shop.sandbox.redis import Redis
-from shop.sandbox.services import scratch_folder, start_redis
 from tests.builders import Builder, order
-from tests.faults.harness import Processes, processes, wait_until
+from tests.faults.harness import Processes, wait_until
 
 pytestmark = pytest.mark.faults
 
 APP = "tests.faults.topics"
 RELAY = (sys.executable, "-m", "tests.faults.topics")
-
-
-@pytest.fixture(scope="module")
-def own_redis() -> Iterator[Redis]:
-    """A Redis that may be flushed."""
-    with scratch_folder() as folder:
-        server = start_redis(folder / "redis")
-        yield server
-        server.stop()
-
-
-@pytest.fixture
-def shop(session: Session, database_url: str, own_redis: Redis) -> Iterator[Processes]:
-    """No process yet; a table in which effects leave their marks."""
-    redis_client.Redis.from_url(own_redis.url).flushall()
-    session.execute(text("CREATE TABLE test_effect (id bigserial PRIMARY KEY, job bigint)"))
-    session.commit()
-    with processes(database_url, own_redis.url) as together:
-        yield together
 
 
 def write_jobs(session: Session, topic: str, number: int) -> None:

@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from dataclasses import replace
 from pathlib import Path
 
+from celery.exceptions import SoftTimeLimitExceeded
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -41,12 +43,33 @@ def always_wrong(session: Session, payload: Payload) -> None:
     raise ZeroDivisionError("no such luck")
 
 
+@job("test.slow", queue="route", lease=LEASE)
+def take_a_while(session: Session, payload: Payload) -> None:
+    """Says which process is at it, and takes so many seconds for it."""
+    session.execute(text("INSERT INTO test_effect (job) VALUES (:n)"), payload)
+    (Path(payload["folder"]) / f"{payload['n']}.pid").write_text(str(os.getpid()))
+    session.execute(text("SELECT pg_sleep(:seconds)"), payload)
+
+
+@job("test.stubborn", queue="route", lease=LEASE)
+def never_end(session: Session, payload: Payload) -> None:
+    """Hears of its time limit and goes on."""
+    session.execute(text("INSERT INTO test_effect (job) VALUES (:n)"), payload)
+    while True:
+        with contextlib.suppress(SoftTimeLimitExceeded):
+            session.execute(text("SELECT pg_sleep(0.5)"))
+
+
 @outside_job("test.letter", queue="notify", lease=LEASE)
 def write_letter(session: Session, job: Job) -> Outside:
     """Something outside of the database."""
     folder = Path(job.payload["folder"])
     return lambda: (folder / str(job.event_id)).write_text("dear") and None
 
+
+if "HARD_LIMIT" in os.environ:
+    celery.conf.task_time_limit = int(os.environ["HARD_LIMIT"])
+    celery.conf.task_soft_time_limit = celery.conf.task_time_limit / 2
 
 for name in ("order.route", "supplier.notice", "counter.notice"):
     TOPICS[name] = replace(TOPICS[name], lease=LEASE)
