@@ -16,7 +16,7 @@ import pytest
 
 FULL_SIZE = os.environ.get("FULL_SIZE") == "1"
 WHERE_TO_KEEP = "FIGURES_FILE"
-_KEPT = pytest.StashKey[list["Figure"]]()
+PROPERTY = "figure"
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ def said(value: float, unit: str) -> str:
 class Figures:
     """Takes the numbers of one experiment and fails at the first that does not keep its limit."""
 
-    def __init__(self, experiment: str, kept: list[Figure]) -> None:
+    def __init__(self, experiment: str, item: pytest.Item) -> None:
         self.experiment = experiment
-        self.kept = kept
+        self.item = item
 
     def exactly(self, what: str, value: float, wanted: float, unit: str = "") -> None:
         """It must be this number."""
@@ -67,15 +67,15 @@ class Figures:
     def keep(self, what: str, figure: str, limit: str, passed: bool, judged: bool = True) -> None:
         """Write it into the table and insist on it."""
         verdict = "pass" if passed else "FAIL" if judged else "slower, not judged here"
-        self.kept.append(Figure(self.experiment, what, figure, limit, verdict))
+        # A test's properties travel with its report, also from a process of its own.
+        self.item.user_properties.append((PROPERTY, asdict(Figure(self.experiment, what, figure, limit, verdict))))
         assert passed or not judged, f"{self.experiment}: {what} is {figure}, wanted {limit}"
 
 
 @pytest.fixture
 def figures(request: pytest.FixtureRequest) -> Callable[[str], Figures]:
     """Makes the table's rows: `figures("A1").exactly("packs oversold", oversold, 0)`."""
-    kept = request.config.stash.setdefault(_KEPT, [])
-    return lambda experiment: Figures(experiment, kept)
+    return lambda experiment: Figures(experiment, request.node)
 
 
 def table(kept: list[Figure]) -> list[str]:
@@ -99,9 +99,16 @@ def wanted(item: pytest.Item) -> bool:
     return measures if FULL_SIZE else item.get_closest_marker("full") is None
 
 
+def measured(terminalreporter: Any) -> list[Figure]:
+    """The numbers of every test that has run, here or in another process."""
+    reports = [one for kind in ("passed", "failed") for one in terminalreporter.stats.get(kind, [])]
+    properties = [prop for report in reports if report.when == "call" for prop in report.user_properties]
+    return [Figure(**values) for name, values in properties if name == PROPERTY]
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print the table, and keep it where the environment says."""
-    kept = sorted(config.stash.get(_KEPT, []), key=lambda one: (one.id.rstrip("0123456789n"), len(one.id), one.id))
+    kept = sorted(measured(terminalreporter), key=lambda one: (one.id.rstrip("0123456789n"), len(one.id), one.id))
     if not kept:
         return
     terminalreporter.section("measured" + (" in full size" if FULL_SIZE else " in small size"))
