@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from shop.outbox import Job, emit
 from shop.sandbox.redis import Redis
 from tests.builders import Builder, order
 from tests.faults.harness import Processes, wait_until
+from tests.figures import Figures, size
 
 pytestmark = pytest.mark.faults
 
@@ -44,26 +47,31 @@ def effects(session: Session) -> tuple[int, int]:
     return tuple(session.execute(text("SELECT count(*), count(DISTINCT job) FROM test_effect")).one())  # type: ignore[return-value]
 
 
-def test_b1_killed_workers_lose_nothing_and_do_nothing_twice(session: Session, shop: Processes) -> None:
+def test_b1_killed_workers_lose_nothing_and_do_nothing_twice(
+    session: Session, shop: Processes, figures: Callable[[str], Figures]
+) -> None:
+    jobs = size(200, 1_000)
     build = Builder(session)
     counter, eggs = build.counter(), build.sku()
     build.lot(eggs, at=counter, quantity=1_000)
     build.commit()
     shop.relay(*RELAY)
     worker = shop.worker(app=APP, FAIL_POINT="job.before_commit")  # its work is done, its commit never comes
-    write_jobs(session, "test.count", 200)
+    write_jobs(session, "test.count", jobs)
     wait_until(lambda: started_jobs(session), 90, "a first try")
     shop.kill(worker)
     assert (done_jobs(session), effects(session)) == (0, (0, 0))
     worker = shop.worker(app=APP)
     for _ in range(30):
         order(session, {eggs: 2}, at=counter)
-    for goal in (30, 120):
+    for goal in range(30, jobs, size(90, 50)):
         wait_until(lambda goal=goal: done_jobs(session) >= goal, 120, "jobs are done")  # type: ignore[misc]
         shop.kill(worker)
         worker = shop.worker(app=APP)
-    wait_until(lambda: effects(session)[1] == 200 and routed(session) == 30, 120, "all effects and all routes")
-    assert effects(session) == (200, 200)
+    wait_until(lambda: effects(session)[1] == jobs and routed(session) == 30, 120, "all effects and all routes")
+    b1 = figures("B1")
+    b1.exactly(f"effects of {jobs} jobs under kill -9", effects(session)[0], jobs)
+    b1.exactly("orders routed, of 30", routed(session), 30)
     assert session.scalar(text("SELECT sum(quantity) FROM allocation")) == 60
     assert [fault.invariant for fault in faults(session)] == []
 
@@ -78,19 +86,27 @@ def routed(session: Session) -> int:
     return session.scalar(select(func.count()).where(Order.status == "routed")) or 0
 
 
-def test_b3_a_flushed_broker_loses_nothing(session: Session, shop: Processes, own_redis: Redis) -> None:
+def test_b3_a_flushed_broker_loses_nothing(
+    session: Session, shop: Processes, own_redis: Redis, figures: Callable[[str], Figures]
+) -> None:
+    jobs = size(150, 500)
     relay = shop.relay(*RELAY)
-    write_jobs(session, "test.count", 150)
+    write_jobs(session, "test.count", jobs)
     client = redis_client.Redis.from_url(own_redis.url)
-    wait_until(lambda: client.llen("route") >= 150, 90, "all messages wait")
+    wait_until(lambda: client.llen("route") >= jobs, 90, "all messages wait")
     client.flushall()
+    flushed = time.monotonic()
     shop.worker(app=APP)
     wait_until(lambda: open_jobs(session) == 0, 120, "all jobs done after the flush")
-    assert effects(session) == (150, 150)
+    b3 = figures("B3")
+    b3.exactly(f"effects of {jobs} jobs that waited in a flushed Redis", effects(session)[0], jobs)
+    b3.takes_at_most("until all were done, the worker's start included", time.monotonic() - flushed, 90.0)
     assert relay.poll() is None
 
 
-def test_b7_a_relay_killed_between_commit_and_publish_loses_nothing(session: Session, shop: Processes) -> None:
+def test_b7_a_relay_killed_between_commit_and_publish_loses_nothing(
+    session: Session, shop: Processes, figures: Callable[[str], Figures]
+) -> None:
     shop.worker(app=APP)
     write_jobs(session, "test.count", 100)
     doomed = shop.relay(*RELAY, FAIL_POINT="relay.before_publish")
@@ -98,7 +114,7 @@ def test_b7_a_relay_killed_between_commit_and_publish_loses_nothing(session: Ses
     assert done_jobs(session) == 0
     shop.relay(*RELAY)
     wait_until(lambda: open_jobs(session) == 0, 120, "all jobs done by the next relay")
-    assert effects(session) == (100, 100)
+    figures("B7").exactly("effects of 100 jobs whose relay died before publishing", effects(session)[0], 100)
 
 
 def test_poison_is_dead_after_eight_tries_and_good_jobs_pass(session: Session, shop: Processes) -> None:

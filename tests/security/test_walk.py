@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -11,6 +13,7 @@ from werkzeug.test import TestResponse
 from shop.accounts.policy import WHO, allow
 from shop.app import close_unmarked_doors
 from tests.accounts.people import PASSWORD, api_key, person
+from tests.figures import Figures
 from tests.security.rules import path_of, pivot, rules, who_may
 
 PEOPLE = ["anonymous", "consumer", "buyer", "cooperative", "counter", "office"]
@@ -49,7 +52,7 @@ LEAD_TO_SIGN_IN = {"doors.login", "doors.reset", "doors.choose_password", "doors
 
 @pytest.mark.parametrize("kind", PEOPLE)
 def test_everybody_enters_where_they_may_and_nowhere_else(
-    app: Flask, client: FlaskClient, session: Session, kind: str
+    app: Flask, client: FlaskClient, session: Session, kind: str, figures: Callable[[str], Figures]
 ) -> None:
     app.config["WTF_CSRF_ENABLED"] = False  # forged forms are another test; here only the door counts
     headers: dict[str, str] = {}
@@ -69,6 +72,7 @@ def test_everybody_enters_where_they_may_and_nowhere_else(
                 wrong.append((kind, method, rule.rule, answer.status_code))
             assert answer.status_code != 500, (kind, method, rule.rule)
     assert wrong == []
+    figures("H1").exactly(f"deviations from the pivot file, as {kind}", len(wrong), 0)
 
 
 def sign_in_again(client: FlaskClient, email: str) -> None:

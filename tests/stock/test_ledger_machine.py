@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import uuid
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -23,6 +23,7 @@ from orders.lifecycle import CannotCancel, cancel_order
 from orders.shortage import count_stock, withdraw_lot
 from shop.clock import utcnow
 from tests.builders import GUEST, Builder, order
+from tests.figures import Figures, size
 
 packs = st.integers(1, 12)
 
@@ -127,8 +128,10 @@ def run_machine(url: str, examples: int, steps: int) -> None:
     )
 
 
-def test_a7_no_sequence_of_events_breaks_the_ledger(database_url: str) -> None:
-    run_machine(database_url, int(os.environ.get("A7_EXAMPLES", "12")), int(os.environ.get("A7_STEPS", "25")))
+def test_a7_no_sequence_of_events_breaks_the_ledger(database_url: str, figures: Callable[[str], Figures]) -> None:
+    games, steps = size(12, 300), size(25, 60)
+    run_machine(database_url, games, steps)
+    figures("A7").exactly(f"games of {steps} moves in which every invariant held", games, games)
 
 
 def test_a7_negative_control_the_machine_sees_a_ledger_without_its_guard(database_url: str) -> None:
