@@ -47,7 +47,7 @@ def cooperatives_list(link: Link) -> ListSpec:
         key=Cooperative.id,
         columns=(
             Column("code", _("Code"), Cooperative.code),
-            Column("name", _("Name")),
+            Column("name", _("Called")),
             Column("township", _("Township")),
             Column("altitude", _("Altitude (m)"), numbers=True),
             Column("households", _("Households"), numbers=True),
@@ -73,7 +73,7 @@ def counters_list(link: Link) -> ListSpec:
         key=Counter.id,
         columns=(
             Column("code", _("Code"), Counter.code),
-            Column("name", _("Name")),
+            Column("name", _("Called")),
             Column("district", _("District")),
             Column("capacity", _("Parcels a day"), numbers=True),
             Column("delivers", _("Delivers")),

@@ -44,7 +44,8 @@ F = FulfilmentStatus
 
 ORDER_MOVES: dict[OrderStatus, frozenset[OrderStatus]] = {
     O.AWAITING_PAYMENT: frozenset({O.CONFIRMED, O.CANCELLED, O.EXPIRED}),
-    O.CONFIRMED: frozenset({O.ROUTED, O.CANCELLED, O.EXPIRED}),
+    # An order that lost its lot while a counter was at it waits again; with new packs it is where its parts are.
+    O.CONFIRMED: frozenset({O.ROUTED, O.PREPARING, O.READY, O.COMPLETED, O.CANCELLED, O.EXPIRED}),
     O.ROUTED: frozenset({O.PREPARING, O.READY, O.CONFIRMED, O.COMPLETED, O.CANCELLED, O.EXPIRED}),
     O.PREPARING: frozenset({O.READY, O.ROUTED, O.CONFIRMED, O.COMPLETED, O.CANCELLED, O.EXPIRED}),
     O.READY: frozenset({O.PREPARING, O.CONFIRMED, O.COMPLETED, O.CANCELLED, O.EXPIRED}),

@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("SKUs and prices"), "office_goods.skus"),
         (_l("Stock movements"), "office_places.stock"),
         (_l("Cooperatives"), "office_places.cooperatives"),
-        (_l("Counters"), "office_places.counters"),
+        (_l("Counters and hours"), "office_places.counters"),
         (_l("Accounts"), "office_people.users"),
         (_l("Organisations"), "office_people.organisations"),
         (_l("Notices"), "office_search.notices"),

@@ -52,7 +52,7 @@ class SkuForm(EditForm):
 class ProductForm(EditForm):
     """A product's words and its place on the shelf."""
 
-    names = NamesField(_l("Name"))
+    names = NamesField(_l("Called"))
     story = NamesField(_l("Story"), long=True)
     storage_advice = NamesField(_l("How to keep it"), long=True)
     category_id = SelectField(_l("Shelf"), coerce=int)

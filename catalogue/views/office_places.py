@@ -36,7 +36,7 @@ MAIL = [Optional(), Length(max=254), Email(_l("This e-mail address looks incompl
 class CooperativeForm(EditForm):
     """What the office keeps of a cooperative."""
 
-    names = NamesField(_l("Name"))
+    names = NamesField(_l("Called"))
     township = NamesField(_l("Township"))
     altitude_m = IntegerField(_l("Altitude (m)"), [InputRequired(), NumberRange(0, 8_848)])
     story = NamesField(_l("Story"), long=True)
@@ -49,7 +49,7 @@ class CooperativeForm(EditForm):
 class CounterForm(EditForm):
     """What the office keeps of a counter."""
 
-    names = NamesField(_l("Name"))
+    names = NamesField(_l("Called"))
     street = NamesField(_l("Street"))
     capacity = IntegerField(_l("Parcels a day"), [InputRequired(), NumberRange(0, 100_000)])
     radius_m = IntegerField(_l("Delivers so far (m)"), [InputRequired(), NumberRange(0, 100_000)])
@@ -132,7 +132,7 @@ def basis_points(text: str) -> int:
 def counters() -> str:
     """Every counter."""
     link = places.counters_list(lambda number: url_for("office_places.counter", counter_id=number))
-    return show_list(link, _("Counters"))
+    return show_list(link, _("Counters and hours"))
 
 
 @office_places.route("/counters/<int:counter_id>", methods=["GET", "POST"])
@@ -144,7 +144,7 @@ def counter(counter_id: int) -> Any:
         raise NotFound()
     fields = ("names", "street", "capacity", "radius_m", "cut_off", "delivers", "email", "phone", "active")
     what = Editing(Counter, fields, "counter", localised(found.names), url_for("office_places.counters"),
-                   _("Counters"), parts="office/counter.html")  # fmt: skip
+                   _("Counters and hours"), parts="office/counter.html")  # fmt: skip
     week = places.week_of(found)
     days = [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
     return edit_row(what, counter_id, CounterForm, days=days, week=week, sign=seen_of(places.plain_week(week)),

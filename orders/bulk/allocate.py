@@ -14,7 +14,7 @@ from orders.lifecycle import settle_order, tell, tell_suppliers
 from orders.models import Order
 from orders.promises import lock_order, reservations_of
 from orders.routing.problem import Take
-from orders.states import OPEN_ORDERS, FulfilmentRole, OrderStatus
+from orders.states import OPEN_ORDERS, FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
 from shop.clock import SHANGHAI
 from shop.observability import follow_order
@@ -74,10 +74,13 @@ def part_of(session: Session, order: Order, now: datetime) -> Fulfilment:
     """The delivery counter's open part of the order, made if there is none."""
     statement = select(Fulfilment).where(
         Fulfilment.order_id == order.id, Fulfilment.role == FulfilmentRole.HAND_OVER.value,
-        Fulfilment.status.in_(("assigned", "accepted")),
+        Fulfilment.status.in_(("assigned", "accepted", "ready")),
     )  # fmt: skip
     part = session.execute(statement).scalars().first()
     if part is not None:
+        if part.status == FulfilmentStatus.READY:
+            # More goods for a part that was ready reopen it.
+            part.status, part.ready_at = FulfilmentStatus.ACCEPTED.value, None
         return part
     due = now + timedelta(days=USUAL_DAYS)
     if order.needed_by is not None:

@@ -54,7 +54,7 @@ def shelves() -> tuple[Shelf, ...]:
               goods_office.skus_list(one_of("office_goods.sku", "sku_id"))),
         Shelf(_("Cooperatives"), all_of("office_places.cooperatives"),
               places_office.cooperatives_list(one_of("office_places.cooperative", "cooperative_id"))),
-        Shelf(_("Counters"), all_of("office_places.counters"),
+        Shelf(_("Counters and hours"), all_of("office_places.counters"),
               places_office.counters_list(one_of("office_places.counter", "counter_id"))),
         Shelf(_("Accounts"), all_of("office_people.users"),
               people_office.users_list(one_of("office_people.user", "user_id"))),

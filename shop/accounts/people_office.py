@@ -93,7 +93,7 @@ def organisations_list(link: Link) -> ListSpec:
         key=Organisation.id,
         columns=(
             Column("code", _("Code"), Organisation.code),
-            Column("name", _("Name")),
+            Column("name", _("Called")),
             Column("limit", _("Credit limit"), Organisation.credit_limit_fen, numbers=True),
             Column("terms", _("Days to pay"), numbers=True),
             Column("members", _("Members"), numbers=True),

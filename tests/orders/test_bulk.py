@@ -21,11 +21,13 @@ from orders.bulk.place import OverOwnLimit
 from orders.bulk.quick_order import WantedRow, merged, read_pasted
 from orders.check import faults
 from orders.checkout import place_order
+from orders.fulfilment import steps
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.lifecycle import cancel_order
 from orders.models import Order
 from orders.notifications.compose import notify_suppliers
 from orders.payments.models import MoneyEntry
+from orders.shortage import withdraw_lot
 from shop.accounts.models import Organisation, User
 from shop.clock import utcnow
 from shop.db import in_transaction
@@ -127,6 +129,33 @@ def test_the_oldest_lots_at_the_cooperative_are_set_aside_and_it_hears_which(ses
     cancel_order(session, placed.id, GUEST, utcnow())
     session.commit()
     assert set(session.scalars(select(StockLevel.reserved))) == {0}
+    assert faults(session) == []
+
+
+def test_the_counter_hands_a_bulk_order_over_without_taking_money(session: Session, build: Builder) -> None:
+    coop, counter = build.cooperative(), build.counter()
+    eggs = build.sku(price_fen=1000, cooperative=coop)
+    lot = build.lot(eggs, at=coop, quantity=100)
+    mart = supermarket(session, 12_000)
+    placed = bulk_order(session, buyer_of(session, mart), mart, {eggs: 1}, at=counter)
+    allocate_at_origin(session, placed.id, utcnow())
+    part = session.scalars(select(Fulfilment)).one()
+    steps.make_ready(session, part.id, GUEST, utcnow())
+    session.commit()
+    # A lot recalled after the part was ready sends the part back to work, with other packs.
+    build.lot(eggs, at=coop, quantity=50)
+    assert withdraw_lot(session, lot.id, "recalled", GUEST, utcnow())
+    assert allocate_at_origin(session, placed.id, utcnow()) == CASE
+    session.commit()
+    session.refresh(part)
+    assert part.status == "accepted"
+    assert session.get_one(Order, placed.id, populate_existing=True).collect_by is None
+    steps.make_ready(session, part.id, GUEST, utcnow())
+    done = steps.hand_over(session, part.id, placed.pickup_code or "", GUEST, utcnow())
+    session.commit()
+    assert done.status == "completed"
+    assert session.scalars(select(MoneyEntry)).all() == []
+    assert used_fen(session, mart.id) == 12_000, "delivered, and still owed"
     assert faults(session) == []
 
 

@@ -14,6 +14,7 @@ from orders.check import faults
 from orders.checkout import PriceChanged, place_order
 from orders.fulfilment.assign import route_order
 from orders.fulfilment.models import Allocation, Fulfilment, RoutingPlan
+from orders.fulfilment.steps import make_ready
 from orders.lifecycle import CannotCancel, cancel_order, expire_overdue
 from orders.models import Order, OrderLine
 from orders.shortage import count_stock, withdraw_lot
@@ -185,6 +186,24 @@ def test_a_withdrawn_lot_sends_its_orders_to_other_lots(session: Session, build:
     assert session.scalars(select(OrderLine.cancelled).execution_options(populate_existing=True)).all() == [2]
     live = session.scalars(select(Allocation).where(Allocation.state == "reserved")).all()
     assert sum(a.quantity for a in live) == 3 and all(a.level.lot_id != bad.id for a in live)
+    assert faults(session) == []
+
+
+def test_a_lot_recalled_after_it_was_packed_sends_the_part_back_to_work(session: Session, build: Builder) -> None:
+    eggs, counter = build.sku(), build.counter()
+    bad = build.lot(eggs, at=counter, quantity=5, best_before_in=9)
+    build.lot(eggs, at=counter, quantity=9, best_before_in=20)
+    placed = order(session, {eggs: 5}, at=counter)
+    route_order(session, placed.id, utcnow())
+    part = session.execute(select(Fulfilment)).scalar_one()
+    make_ready(session, part.id, GUEST, utcnow())
+    session.commit()
+    assert withdraw_lot(session, bad.id, "recalled", GUEST, utcnow())
+    session.commit()
+    assert route_order(session, placed.id, utcnow()) is not None
+    session.commit()
+    assert session.get_one(Order, placed.id, populate_existing=True).status == "preparing"
+    assert session.scalars(select(Fulfilment.status)).all() == ["accepted"]
     assert faults(session) == []
 
 

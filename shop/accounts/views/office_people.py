@@ -36,7 +36,7 @@ class PersonForm(EditForm):
 class OrganisationForm(EditForm):
     """An organisation's terms."""
 
-    name = StringField(_l("Name"), [InputRequired(_l("Please enter a name")), Length(max=120)])
+    name = StringField(_l("Called"), [InputRequired(_l("Please enter a name")), Length(max=120)])
     credit_limit_fen = YuanField(_l("Credit limit (yuan)"), least="0")
     terms_days = IntegerField(_l("Days to pay"), [InputRequired(_l("Please enter 0 to 180 days")),
                               NumberRange(0, 180, _l("Please enter 0 to 180 days"))])  # fmt: skip
