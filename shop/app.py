@@ -20,6 +20,7 @@ import orders.notifications.models
 import orders.payments.models
 import orders.webhooks.models  # noqa: F401
 from catalogue.views.api import api as catalogue_api
+from catalogue.views.office_additions import office_additions
 from catalogue.views.office_goods import office_goods
 from catalogue.views.office_places import office_places
 from catalogue.views.storefront import storefront
@@ -138,6 +139,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(buyer)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
+    app.register_blueprint(office_additions)
     app.register_blueprint(office_goods)
     app.register_blueprint(office_places)
     app.register_blueprint(office_people)

@@ -65,7 +65,7 @@ class ProductForm(EditForm):
 def products() -> str:
     """All products."""
     spec = products_list(db.session(), lambda number: url_for("office_goods.product", product_id=number))
-    return show_list(spec, _("Products"))
+    return show_list(spec, _("Products"), template="office/products.html")
 
 
 @office_goods.route("/products/<int:product_id>", methods=["GET", "POST"])

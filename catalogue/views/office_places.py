@@ -16,9 +16,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, NumberRange, Optional
 
 from catalogue import places_office as places
+from catalogue.additions import closures_of
 from catalogue.models import Cooperative, Counter, Household
 from shop.accounts.people_office import members_of
 from shop.accounts.policy import allow, current_actor
+from shop.clock import shanghai_day, utcnow
 from shop.db import db, in_transaction
 from shop.edit_pages import EditForm, Editing, edit_row
 from shop.edits import seen_of
@@ -147,7 +149,9 @@ def counter(counter_id: int) -> Any:
                    _("Counters and hours"), parts="office/counter.html")  # fmt: skip
     week = places.week_of(found)
     days = [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
-    return edit_row(what, counter_id, CounterForm, days=days, week=week, sign=seen_of(places.plain_week(week)),
+    closures = closures_of(db.session(), counter_id, shanghai_day(utcnow()))
+    return edit_row(what, counter_id, CounterForm, days=days, week=week, closures=closures,
+                    sign=seen_of(places.plain_week(week)),
                     members=members_of(db.session(), "counter_id", counter_id))  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def set_limit(office: Visitor, yuan: str) -> None:
 
 LISTS = ("orders", "products", "skus", "stock", "cooperatives", "counters", "users", "organisations", "notices",
          "audit", "jobs", "search?q=z")  # fmt: skip
-PAGES = ("skus/3", "products/5", "counters/2", "cooperatives/1", "users/1")
+PAGES = ("products/new", "products/5/skus/new", "skus/3", "products/5", "counters/2", "cooperatives/1", "users/1")
 
 
 @pytest.mark.parametrize(("width", "paths"), [(360, ("", *LISTS, *PAGES)), (1440, ("", "orders", "counters/2"))])
@@ -68,7 +68,8 @@ def test_every_page_of_the_office_and_the_buyer_is_for_everybody(visitor: Enter,
     buyer.sign_in("buyer@demo.example", DEMO_PASSWORD)
     look_up(buyer)
     buyer.look()
-    buyer.open("/buyer/orders")
+    for path in ("/buyer/orders", "/account/data", "/account/settings"):
+        buyer.open(path)
 
 
 def test_a_buyer_orders_twelve_cases_and_is_refused_one_fen_over_the_limit(visitor: Enter, shop: Market):
