@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from catalogue.counters import stock_at
 from catalogue.models import Category, Cooperative, Counter, Product, Sku, Storage
 from catalogue.search import matching, tsquery_of
 from catalogue.stock.availability import available
-from catalogue.stock.models import Location, Lot, StockLevel
+from catalogue.stock.models import Availability, Channel, Location, Lot, StockLevel
 from shop.errors import NotFound
 from shop.money import price_per_500_g
 
@@ -108,14 +108,15 @@ class ProductPage:
     counters: tuple[CounterStock, ...]
 
 
-def categories(session: Session) -> Sequence[Category]:
-    """The shelves, in their order."""
-    return session.execute(select(Category).order_by(Category.position, Category.id)).scalars().all()
+def categories(session: Session) -> Sequence[Row[int, str, dict[str, str]]]:
+    """The shelves (`id`, `slug`, `names`), in their order."""
+    return session.execute(select(Category.id, Category.slug, Category.names).order_by(Category.position, Category.id)).all()
 
 
-def cooperatives(session: Session) -> Sequence[Cooperative]:
-    """The active cooperatives, by code."""
-    return session.execute(select(Cooperative).where(Cooperative.active).order_by(Cooperative.code)).scalars().all()
+def cooperatives(session: Session) -> Sequence[Row[str, dict[str, str]]]:
+    """The active cooperatives (`code`, `names`), by code."""
+    statement = select(Cooperative.code, Cooperative.names).where(Cooperative.active)
+    return session.execute(statement.order_by(Cooperative.code)).all()
 
 
 def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
@@ -186,37 +187,56 @@ def sorted_by(statement: Select[int], wish: Wish) -> Select[int]:
 
 
 def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -> tuple[ProductCard, ...]:
-    """Cards of these products in this order: three queries (four for one counter), however many there are."""
+    """Cards of these products in this order, in one query; products without a SKU on sale are left out."""
     if not ids:
         return ()
-    statement = (
-        select(Product)
-        .where(Product.id.in_(ids))
-        .options(joinedload(Product.cooperative), selectinload(Product.skus.and_(Sku.active)))
-    )
-    found = {product.id: product for product in session.execute(statement).scalars()}
-    sku_ids = [sku.id for product in found.values() for sku in product.skus]
-    left = available(session, sku_ids)
+    left: ColumnElement[int] = func.coalesce(Availability.available, 0)
     if counter_id is not None:
         # Of what stands there, some may be promised already to orders that have no counter yet.
-        here = stock_at(session, counter_id, sku_ids)
-        left = {sku_id: min(packs, here.get(sku_id, 0)) for sku_id, packs in left.items()}
-    return tuple(card(found[one], left) for one in ids if found[one].skus)
+        left = func.least(left, func.coalesce(free_at(counter_id), 0))
+    statement = (
+        select(
+            Product.id,
+            Product.slug,
+            Product.names,
+            Product.art,
+            Cooperative.names,
+            Cooperative.township,
+            Cooperative.altitude_m,
+            func.array_agg(aggregate_order_by(Sku.storage, Sku.pack_g, Sku.id)),
+            func.min(Sku.price_fen),
+            func.count(),
+            func.sum(left),
+        )
+        .join(Cooperative, Cooperative.id == Product.cooperative_id)
+        .join(Sku, (Sku.product_id == Product.id) & Sku.active)
+        .outerjoin(Availability, (Availability.sku_id == Sku.id) & (Availability.channel == Channel.COUNTERS.value))
+        .where(Product.id.in_(ids))
+        .group_by(Product.id, Cooperative.id)
+    )
+    found = {
+        one: ProductCard(slug, names, art, cooperative, township, altitude, storages[0], price, packs, int(packs_left))
+        for one, slug, names, art, cooperative, township, altitude, storages, price, packs, packs_left in (
+            session.execute(statement)
+        )
+    }
+    return tuple(found[one] for one in ids if one in found)
 
 
-def card(product: Product, left: dict[int, int]) -> ProductCard:
-    """A product with its SKUs loaded, as a card."""
-    return ProductCard(
-        slug=product.slug,
-        names=product.names,
-        art=product.art,
-        cooperative=product.cooperative.names,
-        township=product.cooperative.township,
-        altitude_m=product.cooperative.altitude_m,
-        storage=product.skus[0].storage,
-        from_fen=min(sku.price_fen for sku in product.skus),
-        packs=len(product.skus),
-        left=sum(left.get(sku.id, 0) for sku in product.skus),
+def free_at(counter_id: int) -> ScalarSelect[int]:
+    """Free sellable packs of the SKU at hand that stand at a counter, inside a query over SKUs."""
+    return (
+        select(func.sum(StockLevel.on_hand - StockLevel.reserved))
+        .join(Location, Location.id == StockLevel.location_id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .where(
+            StockLevel.sku_id == Sku.id,
+            Location.counter_id == counter_id,
+            StockLevel.on_hand > StockLevel.reserved,
+            Lot.sellable,
+        )
+        .correlate(Sku)
+        .scalar_subquery()
     )
 
 

@@ -151,10 +151,31 @@ def place_order(session: Session, draft: OrderDraft, *, placement_key: str, acto
     Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, CreditExceeded,
     Invalid.
     """
+    order, is_new = write_order(session, draft, placement_key=placement_key, actor=actor, now=now)
+    if is_new:
+        hold_stock(session, draft)
+    return order
+
+
+def hold_stock(session: Session, draft: OrderDraft) -> None:
+    """Promise the draft's packs: the last step before the commit, so that the hot rows are locked briefly.
+
+    Raises InsufficientStock; the caller rolls the written order back.
+    """
+    promise(session, {line.sku_id: line.quantity for line in draft.lines}, channel_of(draft.kind))
+
+
+def write_order(
+    session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime
+) -> tuple[Order, bool]:
+    """All of an order but its stock, which hold_stock() must take in the same transaction; False for an earlier one.
+
+    Raises what place_order raises, but InsufficientStock.
+    """
     if draft.kind == "bulk":
         earlier = bulk_order_placed_with(session, draft, placement_key)
         if earlier is not None:
-            return earlier
+            return earlier, False
     offer = quote(session, draft)
     if draft.expected_total_fen is not None and draft.expected_total_fen != offer.total_fen:
         raise PriceChanged(errors=[{"total_fen": offer.total_fen}])
@@ -163,16 +184,14 @@ def place_order(session: Session, draft: OrderDraft, *, placement_key: str, acto
         check_credit(session, lock_organisation(session, draft.organisation_id), offer.total_fen)
     order, is_new = insert_order(session, draft, offer, placement_key, now)
     if not is_new:
-        return order
+        return order, False
     insert_parts(session, order, draft, offer)
     audit.record(session, actor, "order.placed", "order", order.id, after={"status": order.status})
     if order.status == OrderStatus.CONFIRMED:
         emit(session, "order.route", f"{order.id}:placed", {"order_id": order.id})
         emit(session, "order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"})
     session.flush()
-    # Last, so that the hot rows are locked for one round trip and the commit.
-    promise(session, {line.sku_id: line.quantity for line in offer.lines}, channel_of(draft.kind))
-    return order
+    return order, True
 
 
 def bulk_order_placed_with(session: Session, draft: OrderDraft, placement_key: str) -> Order | None:

@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, joinedload, load_only, noload, selectinload
+from sqlalchemy.sql.base import ExecutableOption
 
-from catalogue.models import Counter, Sku
+from catalogue.models import Counter, Product, Sku
 from catalogue.stock.models import StockLevel
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.history import GONE
 from orders.models import Order, OrderEvent, OrderLine
-from orders.payments.standing import PaymentStanding, payment_standing
+from orders.payments.standing import PaymentStanding, payment_standing, status_of
 from orders.states import CANCELLABLE, OPEN_ORDERS, OrderStatus
 
 
@@ -37,7 +38,7 @@ def order_record(session: Session, order: Order) -> OrderRecord:
         joinedload(Order.contact),
         joinedload(Order.pickup_counter),
     )
-    session.execute(select(Order).where(Order.id == order.id).options(*load).execution_options(populate_existing=True))
+    reread(session, order, *load)
     parts = session.execute(with_goods(select(Fulfilment).where(Fulfilment.order_id == order.id))).scalars().all()
     standing = [part for part in parts if part.status not in GONE]
     story = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
@@ -50,6 +51,34 @@ def order_record(session: Session, order: Order) -> OrderRecord:
         pickup_code=order.pickup_code if status in OPEN_ORDERS else None,
         can_cancel=status in CANCELLABLE and not left,
     )
+
+
+def placed_record(session: Session, order: Order) -> OrderRecord:
+    """An order as it was placed a moment ago in this transaction: no part, one step, nothing paid. Three queries."""
+    load = (
+        joinedload(Order.contact),
+        joinedload(Order.pickup_counter).options(load_only(Counter.code), noload(Counter.hours)),
+        selectinload(Order.lines).options(
+            joinedload(OrderLine.sku).options(load_only(Sku.code), joinedload(Sku.product).load_only(Product.names))
+        ),
+    )
+    reread(session, order, *load)
+    story = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
+    return OrderRecord(
+        order=order,
+        fulfilments=(),
+        timeline=session.execute(story).scalars().all(),
+        payment=PaymentStanding(order.payment_method, status_of(0, 0, over=False), 0, 0),
+        pickup_code=order.pickup_code,
+        can_cancel=OrderStatus(order.status) in CANCELLABLE,
+    )
+
+
+def reread(session: Session, order: Order, *load: ExecutableOption) -> None:
+    """Read the order anew with what belongs to it, so that nothing is fetched piece by piece afterwards."""
+    session.flush()
+    statement = select(Order).where(Order.id == order.id).options(*load)
+    session.execute(statement.execution_options(populate_existing=True)).unique().scalar_one()
 
 
 def with_goods(statement: Select[Fulfilment]) -> Select[Fulfilment]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from flask import Flask, g, has_request_context, request, session
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, get_translations
 
 LOCALES: dict[str, str] = {"zh": "中文", "bo": "བོད་ཡིག", "en": "English"}
 DEFAULT_LOCALE = "zh"
@@ -21,6 +22,25 @@ def init_app(app: Flask) -> None:
         BABEL_TRANSLATION_DIRECTORIES=f"{app.root_path}/translations",
     )
     babel.init_app(app, locale_selector=choose_locale)
+    # A page asks for some two hundred texts: look the language up once, not at each of them.
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext=lambda text: words().ugettext(text),
+        ngettext=lambda one, many, count: words().ungettext(one, many, count),
+        newstyle=True,
+        pgettext=lambda context, text: words().upgettext(context, text),
+        npgettext=lambda context, one, many, count: words().unpgettext(context, one, many, count),
+    )
+
+
+def words() -> Any:
+    """The texts of the current language, kept where Babel forgets them when the language changes."""
+    kept = g.get("_flask_babel")
+    found = getattr(kept, "babel_translations", None)
+    if found is None:
+        found = get_translations()
+        if kept is not None:
+            kept.babel_translations = found
+    return found
 
 
 def choose_locale() -> str:
