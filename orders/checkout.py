@@ -25,6 +25,7 @@ from orders.routing.problem import COLD, distance_m
 from orders.states import OrderStatus
 from shop import audit
 from shop.audit import Actor
+from shop.db import table_of
 from shop.errors import DomainError, Invalid
 from shop.outbox import emit
 
@@ -290,7 +291,7 @@ def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote
     place = draft.fulfilment if isinstance(draft.fulfilment, Delivery) else Delivery("", "")
     contact = draft.contact
     session.execute(
-        insert(OrderContact).values(
+        insert(table_of(OrderContact)).values(
             order_id=order.id, name=contact.name, phone=contact.phone, email=contact.email,
             district=place.district, street=place.street, lat=place.lat, lng=place.lng,
         )
@@ -301,11 +302,11 @@ def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote
         for index, line in enumerate(offer.lines, 1)
     ]  # fmt: skip
     ids = session.execute(
-        insert(OrderLine).returning(OrderLine.id, OrderLine.sku_id, sort_by_parameter_order=True), rows
+        insert(table_of(OrderLine)).returning(OrderLine.id, OrderLine.sku_id, sort_by_parameter_order=True), rows
     ).all()
     quantities = {line.sku_id: line.quantity for line in offer.lines}
     session.execute(
-        insert(Reservation),
+        insert(table_of(Reservation)),
         [
             {"order_line_id": line_id, "order_id": order.id, "sku_id": sku_id, "channel": channel_of(draft.kind).value,
              "quantity": quantities[sku_id], "held": quantities[sku_id]}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import or_, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
 from orders.fulfilment.models import Fulfilment
@@ -16,6 +16,7 @@ from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, Fulfilment
 from orders.webhooks.announce import EVENTS, announce
 from shop import audit
 from shop.audit import Actor
+from shop.db import table_of
 from shop.errors import WrongState
 from shop.outbox import emit
 
@@ -34,12 +35,11 @@ class CannotCancel(WrongState):
 
 def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
     """Add a step to the story the customer reads; the machines of an organisation hear of it too."""
-    event = OrderEvent(order_id=order.id, kind=kind, data=data)
-    session.add(event)
+    event = insert(table_of(OrderEvent)).values(order_id=order.id, kind=kind, data=data)
+    event_id = session.execute(event.returning(table_of(OrderEvent).c.id)).scalar_one()
     if order.organisation_id is not None and kind in EVENTS:
-        session.flush()
         told = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
-        announce(session, kind, str(event.id), told, organisation_id=order.organisation_id)
+        announce(session, kind, str(event_id), told, organisation_id=order.organisation_id)
 
 
 def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:

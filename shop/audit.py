@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from shop.db import Base, HasId
+from shop.db import Base, HasId, table_of
 from shop.observability import current_request_id
 
 
@@ -55,15 +55,15 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> None:
     """Add one audit row to the running transaction."""
-    session.add(
-        AuditEntry(
+    session.execute(
+        sa.insert(table_of(AuditEntry)).values(
             actor_id=actor.user_id,
             actor=actor.name,
             action=action,
             subject_type=subject_type,
             subject_id=str(subject_id),
-            before=before,
-            after=after,
+            before=sa.null() if before is None else before,
+            after=sa.null() if after is None else after,
             request_id=current_request_id(),
         )
     )

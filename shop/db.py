@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
@@ -43,6 +43,11 @@ class Base(DeclarativeBase):
             dict[str, str]: JSONB,
         },
     )
+
+
+def table_of(model: type[Base]) -> sa.Table:
+    """The table of a model, for inserts that nobody holds objects of: half the work of the same through the model."""
+    return cast(sa.Table, model.__table__)
 
 
 class HasId:

@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from shop.db import Base, HasId
+from shop.db import Base, HasId, table_of
 from shop.observability import current_request_id
 
 
@@ -60,6 +60,6 @@ def emit(session: Session, topic: str, key: str, payload: dict[str, Any], *, at:
     }
     if at is not None:
         values["next_at"] = at
-    statement = insert(Job).values(**values).on_conflict_do_nothing(index_elements=["topic", "dedupe_key"])
+    statement = insert(table_of(Job)).values(**values).on_conflict_do_nothing(index_elements=["topic", "dedupe_key"])
     session.execute(statement)
     session.info["jobs_emitted"] = True
