@@ -55,3 +55,25 @@ def create_token(email: str, scopes: tuple[str, ...], name: str) -> None:
     record(db.session(), Actor("command line"), "token.create", "user", owner.id, after={"scopes": sorted(scopes)})
     db.session.commit()
     click.echo(secret)
+
+
+@token.command("list")
+@click.argument("email")
+def list_tokens(email: str) -> None:
+    """Show a person's keys by their first letters; the keys themselves are known to nobody."""
+    for one in tokens.tokens_of(db.session(), email):
+        state = "revoked" if one.revoked_at else f"last used {one.last_used_at or 'never'}"
+        click.echo(f"{one.id}\t{one.hint}…\t{one.name}\t{' '.join(one.scopes)}\t{state}")
+
+
+@token.command("revoke")
+@click.argument("token_id", type=int)
+def revoke_token(token_id: int) -> None:
+    """End a key, by its number in the list; it opens nothing from now on."""
+    found = db.session.get(tokens.ApiToken, token_id)
+    if found is None:
+        raise click.ClickException(f"there is no key {token_id}")
+    tokens.revoke_token(db.session(), found)
+    record(db.session(), Actor("command line"), "token.revoke", "user", found.user_id, after={"token": token_id})
+    db.session.commit()
+    click.echo(f"{found.hint}… is revoked")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from flask import g, request
@@ -70,6 +70,12 @@ def note_use(session: Session, token: ApiToken) -> None:
         .values(last_used_at=sa.func.now())
         .execution_options(synchronize_session=False)
     )
+
+
+def tokens_of(session: Session, email: str) -> Sequence[ApiToken]:
+    """A person's keys, the oldest first."""
+    statement = sa.select(ApiToken).join(User, User.id == ApiToken.user_id).where(User.email == email.strip().lower())
+    return session.scalars(statement.order_by(ApiToken.id)).all()
 
 
 def revoke_token(session: Session, token: ApiToken) -> None:
