@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, joinedload, load_only, noload, selectinload
+from sqlalchemy.orm import Session, joinedload, lazyload, load_only, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
 from catalogue.models import Counter, Product, Sku
@@ -57,7 +57,7 @@ def placed_record(session: Session, order: Order) -> OrderRecord:
     """An order as it was placed a moment ago in this transaction: no part, one step, nothing paid. Three queries."""
     load = (
         joinedload(Order.contact),
-        joinedload(Order.pickup_counter).options(load_only(Counter.code), noload(Counter.hours)),
+        joinedload(Order.pickup_counter).options(load_only(Counter.code), lazyload(Counter.hours)),
         selectinload(Order.lines).options(
             joinedload(OrderLine.sku).options(load_only(Sku.code), joinedload(Sku.product).load_only(Product.names))
         ),
