@@ -110,7 +110,8 @@ class ProductPage:
 
 def categories(session: Session) -> Sequence[Row[int, str, dict[str, str]]]:
     """The shelves (`id`, `slug`, `names`), in their order."""
-    return session.execute(select(Category.id, Category.slug, Category.names).order_by(Category.position, Category.id)).all()
+    statement = select(Category.id, Category.slug, Category.names)
+    return session.execute(statement.order_by(Category.position, Category.id)).all()
 
 
 def cooperatives(session: Session) -> Sequence[Row[str, dict[str, str]]]:
