@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from shop.accounts import registration, tokens
-from shop.accounts.models import RoleName
+from shop.accounts.models import ApiToken, RoleName
 from shop.accounts.passwords import faults_of_password
 from shop.accounts.policy import SCOPES
 from shop.audit import Actor, record
@@ -70,7 +70,7 @@ def list_tokens(email: str) -> None:
 @click.argument("token_id", type=int)
 def revoke_token(token_id: int) -> None:
     """End a key, by its number in the list; it opens nothing from now on."""
-    found = db.session.get(tokens.ApiToken, token_id)
+    found = db.session.get(ApiToken, token_id)
     if found is None:
         raise click.ClickException(f"there is no key {token_id}")
     tokens.revoke_token(db.session(), found)
