@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -14,6 +16,7 @@ from shop.clock import utcnow
 from shop.db import db, in_transaction
 from shop.errors import DomainError
 from shop.i18n import localised
+from shop.lists import MOST_PAGES, PER_PAGE
 from shop.money import yuan
 from shop.templating import day
 
@@ -46,8 +49,12 @@ def charts_of(found: Dashboard) -> dict[str, BarChart]:
 @allow("office")
 def jobs() -> str:
     """Work that could not be done: what, why, and what to do about it."""
-    found, total = jobs_office.dead_jobs(db.session())
-    return render_template("office/jobs.html", room="office", jobs=found, total=total)
+    page = min(max(request.args.get("page", 1, type=int), 1), MOST_PAGES)
+    found, total = jobs_office.dead_jobs(db.session(), page=page, per_page=PER_PAGE)
+    return render_template(
+        "office/jobs.html", room="office", jobs=found, total=total, page=page, pages=max(ceil(total / PER_PAGE), 1),
+        page_url=lambda number: url_for("office.jobs", page=number),
+    )  # fmt: skip
 
 
 @office.post("/jobs/<int:job_id>/retry")
