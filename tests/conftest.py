@@ -21,9 +21,10 @@ from shop.db import db
 from shop.sandbox.postgres import Postgres
 from tests.builders import Builder
 from tests.figures import figures, pytest_collection_modifyitems, pytest_terminal_summary
+from tests.sharing import pytest_itemcollected
 
-# A fixture and two hooks, found here by pytest.
-__all__ = ["figures", "pytest_collection_modifyitems", "pytest_terminal_summary"]
+# A fixture and three hooks, found here by pytest.
+__all__ = ["figures", "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_terminal_summary"]
 
 
 class Servers:
