@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +24,7 @@ health = Blueprint("health", __name__)
 
 DATABASE_MS = 500
 REDIS_SECONDS = 0.5
+LEAST_FREE_MB = 200
 # A heartbeat is written every few seconds; three missed ones are a dead process.
 HEARTBEAT_SECONDS = 30
 KINDS = ("worker", "relay")
@@ -50,7 +53,7 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """503 when orders cannot be taken; 200 with "degraded" when they can, but their work waits."""
     settings: Settings = current_app.extensions["settings"]
-    findings = [*look_at_database(settings), look_at_redis(settings)]
+    findings = [*look_at_database(settings), look_at_disk(), look_at_redis(settings)]
     status = verdict(findings)
     body = {
         "status": status,
@@ -87,6 +90,12 @@ def look_at_heartbeat(session: Session, kind: str) -> Finding:
     if age is None:
         return Finding(kind, False, "never heard", False)
     return Finding(kind, age <= HEARTBEAT_SECONDS, f"heard {age:.0f} s ago", False)
+
+
+def look_at_disk(folder: str = "") -> Finding:
+    """Whether this host can still set large uploads aside and write its logs."""
+    free = shutil.disk_usage(folder or tempfile.gettempdir()).free // 1_000_000
+    return Finding("disk", free >= LEAST_FREE_MB, f"{free} MB free", True)
 
 
 def look_at_redis(settings: Settings) -> Finding:

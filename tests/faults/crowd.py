@@ -34,9 +34,12 @@ class Crowd:
     def shops(self, guest: Guest) -> None:
         """One guest, until closing time; nobody leaves with a form unanswered."""
         while not self.stopping.wait(self.pause):
-            with contextlib.suppress(*Guest.AWAY):
+            try:
                 guest.fill_cart((GOODS, 1))
                 answer = guest.press_until_told(time.monotonic() + PATIENCE, self.look)
+            except Guest.AWAY:
+                self.refused[503] += 1
+            else:
                 assert answer is not None and answer.number, answer
                 self.confirmed.append(answer.number)
 

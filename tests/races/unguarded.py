@@ -14,7 +14,7 @@ from sqlalchemy import event
 from shop.app import create_app
 from shop.db import db
 
-A_MOMENT = 0.05
+A_MOMENT = 0.2
 
 app = create_app()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from shop import health
 from shop.app import create_app
 from shop.heartbeat import Heartbeat, beat
 from shop.outbox import emit
@@ -29,7 +31,7 @@ def test_ready_when_everything_answers(client: FlaskClient, session: Session) ->
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json["status"] == "ok"
-    assert set(answer.json["checks"]) == {"database", "migrations", "worker", "relay", "redis"}
+    assert set(answer.json["checks"]) == {"database", "migrations", "worker", "relay", "disk", "redis"}
 
 
 def test_degraded_but_selling_while_workers_are_silent(client: FlaskClient, session: Session) -> None:
@@ -56,6 +58,16 @@ def test_unavailable_when_migrations_are_behind(client: FlaskClient, session: Se
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
     assert not answer.json["checks"]["migrations"]["ok"]
+
+
+def test_x9_unavailable_when_the_disk_is_full(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear(session)
+    monkeypatch.setattr(health, "LEAST_FREE_MB", 10**12)  # no disk of this world has so much
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (503, "unavailable")
+    assert not answer.json["checks"]["disk"]["ok"]
 
 
 def test_unavailable_before_the_first_migration(client: FlaskClient, session: Session) -> None:
