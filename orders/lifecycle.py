@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
@@ -35,11 +36,22 @@ class CannotCancel(WrongState):
 
 def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
     """Add a step to the story the customer reads; the machines of an organisation hear of it too."""
-    event = insert(table_of(OrderEvent)).values(order_id=order.id, kind=kind, data=data)
-    event_id = session.execute(event.returning(table_of(OrderEvent).c.id)).scalar_one()
-    if order.organisation_id is not None and kind in EVENTS:
+    tell_all(session, order, kind, [data])
+
+
+def tell_all(session: Session, order: Order, kind: str, steps: Sequence[dict[str, Any]]) -> None:
+    """Several steps of one kind at once."""
+    events = table_of(OrderEvent)
+    rows = [{"order_id": order.id, "kind": kind, "data": data} for data in steps]
+    if not rows:
+        return
+    if order.organisation_id is None or kind not in EVENTS:
+        session.execute(insert(events), rows)
+        return
+    written = insert(events).returning(events.c.id, sort_by_parameter_order=True)
+    for event_id, data in zip(session.execute(written, rows).scalars(), steps, strict=True):
         told = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
-        announce(session, kind, str(event_id), told, organisation_id=order.organisation_id)
+        announce(session, kind, str(event_id), told.copy, organisation_id=order.organisation_id)
 
 
 def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ForeignKey, Index
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shop.db import Base, HasId, table_of
@@ -24,8 +26,8 @@ class AuditEntry(HasId, Base):
     action: Mapped[str]
     subject_type: Mapped[str]
     subject_id: Mapped[str]
-    before: Mapped[dict[str, Any] | None]
-    after: Mapped[dict[str, Any] | None]
+    before: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    after: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     request_id: Mapped[str] = mapped_column(server_default="")
 
     __table_args__ = (
@@ -55,15 +57,26 @@ def record(
     after: dict[str, Any] | None = None,
 ) -> None:
     """Add one audit row to the running transaction."""
-    session.execute(
-        sa.insert(table_of(AuditEntry)).values(
-            actor_id=actor.user_id,
-            actor=actor.name,
-            action=action,
-            subject_type=subject_type,
-            subject_id=str(subject_id),
-            before=sa.null() if before is None else before,
-            after=sa.null() if after is None else after,
-            request_id=current_request_id(),
-        )
-    )
+    record_all(session, actor, action, subject_type, {str(subject_id): after}, before=before)
+
+
+def record_all(
+    session: Session,
+    actor: Actor,
+    action: str,
+    subject_type: str,
+    after: Mapping[str, dict[str, Any] | None],
+    *,
+    before: dict[str, Any] | None = None,
+) -> None:
+    """Add one audit row for every subject (what holds of it afterwards, by its id). One round trip."""
+    request_id = current_request_id()
+    rows = [
+        {
+            "actor_id": actor.user_id, "actor": actor.name, "action": action, "subject_type": subject_type,
+            "subject_id": subject_id, "before": before, "after": now, "request_id": request_id,
+        }
+        for subject_id, now in after.items()
+    ]  # fmt: skip
+    if rows:
+        session.execute(sa.insert(table_of(AuditEntry)), rows)

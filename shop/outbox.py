@@ -8,6 +8,7 @@ is due, so a killed worker, a flushed broker or a crash between commit and publi
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -52,14 +53,20 @@ def emit(session: Session, topic: str, key: str, payload: dict[str, Any], *, at:
 
     `at` (UTC) delays the work; left out, it is due when the transaction commits.
     """
-    values: dict[str, Any] = {
-        "topic": topic,
-        "dedupe_key": key,
-        "payload": payload,
-        "request_id": current_request_id(),
-    }
-    if at is not None:
-        values["next_at"] = at
-    statement = insert(table_of(Job)).values(**values).on_conflict_do_nothing(index_elements=["topic", "dedupe_key"])
-    session.execute(statement)
-    session.info["jobs_emitted"] = True
+    emit_all(session, topic, {key: payload}, at=at)
+
+
+def emit_all(
+    session: Session, topic: str, payloads: Mapping[str, dict[str, Any]], *, at: datetime | None = None
+) -> None:
+    """Record that `topic` must be worked on for every key, once per key; `payloads` by key. One round trip."""
+    when = {"next_at": at} if at is not None else {}
+    request_id = current_request_id()
+    rows = [
+        {"topic": topic, "dedupe_key": key, "payload": payload, "request_id": request_id, **when}
+        for key, payload in payloads.items()
+    ]
+    if rows:
+        statement = insert(table_of(Job)).on_conflict_do_nothing(index_elements=["topic", "dedupe_key"])
+        session.execute(statement, rows)
+        session.info["jobs_emitted"] = True

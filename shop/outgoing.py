@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 SECONDS_TO_CONNECT, SECONDS_IN_ALL = 5.0, 15.0
@@ -98,6 +99,12 @@ def resolve(host: str, port: int, *, to_loopback: bool) -> str:
     return str(found[0])
 
 
+@lru_cache(maxsize=1)
+def trusted_authorities() -> ssl.SSLContext:
+    """Whom we believe to be who they say they are; read once a process, for that takes longer than sending a mail."""
+    return ssl.create_default_context()
+
+
 class CheckedConnection(http.client.HTTPConnection):
     """Connects to an address that was checked, whatever the name says by now."""
 
@@ -109,7 +116,7 @@ class CheckedConnection(http.client.HTTPConnection):
         """Open the socket, and TLS for the name on it."""
         self.sock = socket.create_connection((self.address, self.port), timeout=SECONDS_TO_CONNECT)
         if self.tls:
-            self.sock = ssl.create_default_context().wrap_socket(self.sock, server_hostname=self.host)
+            self.sock = trusted_authorities().wrap_socket(self.sock, server_hostname=self.host)
 
 
 def post(url: str, body: bytes, headers: dict[str, str], *, to_loopback: bool) -> Answer:

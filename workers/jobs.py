@@ -53,7 +53,7 @@ def do(session: Session, topic: Topic, job: Job) -> bool:
     token = job.lease_token
     assert token is not None  # noqa: S101  start() gave it
     if topic.effect is not None:
-        return in_transaction(session, lambda: effect_once(session, topic, job.id, token))
+        return in_transaction(session, lambda: effect_once(session, topic, job, token))
     assert topic.prepare is not None  # noqa: S101  a topic has one of the two
     call = topic.prepare(session, job)
     session.commit()  # no transaction is open while the outside answers
@@ -65,18 +65,15 @@ def do(session: Session, topic: Topic, job: Job) -> bool:
     return closed
 
 
-def effect_once(session: Session, topic: Topic, job_id: int, token: uuid.UUID) -> bool:
-    """Lock the row, do the work, close the row; the caller commits all of it or nothing."""
-    mine = (Job.id == job_id) & is_open() & (Job.lease_token == token)
-    statement = select(Job).where(mine).with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    job = session.execute(statement).scalar_one_or_none()
-    if job is None or topic.effect is None:
+def effect_once(session: Session, topic: Topic, job: Job, token: uuid.UUID) -> bool:
+    """Close the row, which locks it and shows that it is still ours, then do the work: all of it or nothing commits."""
+    assert topic.effect is not None  # noqa: S101  do() looked
+    if not close(session, job.id, token):
         return False
     topic.effect(session, job.payload)
     session.flush()
-    closed = close(session, job_id, token)
     reach("job.before_commit")
-    return closed
+    return True
 
 
 def start(session: Session, job_id: int) -> Job | None:

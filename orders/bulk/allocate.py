@@ -40,17 +40,19 @@ def allocate_at_origin(session: Session, order_id: int, now: datetime) -> int:
         return 0
     part = part_of(session, order, now)
     lines = {line.sku_id: line for line in order.lines}
-    tied = 0
+    chosen = []
+    wanted = {sku_id: reservation.held for sku_id, reservation in held.items()}
     for level_id, sku_id, free in free_at_origin(session, list(held)):
-        packs = min(free, held[sku_id].held)
+        packs = min(free, wanted[sku_id])
         if packs:
-            allocate(session, lines[sku_id], part, Take(sku_id, level_id, packs))
-            tied += packs
+            chosen.append((lines[sku_id], part, Take(sku_id, level_id, packs)))
+            wanted[sku_id] -= packs
+    allocate(session, chosen)
     settle_order(session, order, ROUTER, now)
     change = session.scalar(select(func.max(Allocation.id)).where(Allocation.fulfilment_id == part.id))
     tell_suppliers(session, order, f"origin-{change}")
     emit(session, "counter.notice", f"{part.id}:origin-{change}", {"fulfilment_id": part.id, "kind": "assigned"})
-    return tied
+    return sum(take.quantity for _, _, take in chosen)
 
 
 def free_at_origin(session: Session, sku_ids: list[int]) -> list[tuple[int, int, int]]:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from catalogue.models import Cooperative, Product, Sku
-from catalogue.stock.availability import available
-from catalogue.stock.ledger import move
-from catalogue.stock.models import Channel, MovementKind
+from catalogue.models import Product, Sku
+from catalogue.stock.ledger import reserve_all
+from catalogue.stock.models import Availability, Channel
 from orders.fulfilment.instance import DAYS_AHEAD, RoutingInputs
 from orders.fulfilment.models import Allocation, Fulfilment, RoutingPlan
-from orders.lifecycle import move_order, settle_order, tell, tell_suppliers
+from orders.lifecycle import move_order, settle_order, tell, tell_all, tell_suppliers
 from orders.models import Order, OrderLine, Reservation
 from orders.promises import lock_order, reservations_of, shorten_line, unallocate
 from orders.routing.problem import Plan, Take
@@ -24,8 +24,9 @@ from orders.states import FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
 from shop.audit import Actor
 from shop.clock import shanghai_day
+from shop.db import table_of
 from shop.observability import follow_order
-from shop.outbox import emit
+from shop.outbox import emit, emit_all
 
 ROUTER = Actor("router")
 ROUTABLE = {OrderStatus.CONFIRMED, OrderStatus.ROUTED, OrderStatus.PREPARING, OrderStatus.READY}
@@ -80,10 +81,10 @@ def hand_over_is_open(inputs: RoutingInputs, day: date) -> bool:
 
 def keep_plan(session: Session, order: Order, inputs: RoutingInputs, plan: Plan, seconds: float) -> RoutingPlan:
     """Store the plan as decided, with the version of the weights it used."""
-    latest = session.scalar(select(func.max(RoutingPlan.version)).where(RoutingPlan.order_id == order.id))
-    row = RoutingPlan(
+    latest = select(func.coalesce(func.max(RoutingPlan.version), 0)).where(RoutingPlan.order_id == order.id)
+    statement = insert(RoutingPlan).values(
         order_id=order.id,
-        version=(latest or 0) + 1,
+        version=latest.scalar_subquery() + 1,
         costs_id=inputs.costs_row.id,
         cost_fen=plan.cost_fen,
         bound_fen=plan.bound_fen,
@@ -92,58 +93,59 @@ def keep_plan(session: Session, order: Order, inputs: RoutingInputs, plan: Plan,
         seconds=seconds,
         plan=asdict(plan),
     )
-    session.add(row)
-    session.flush()
-    return row
+    return session.execute(statement.returning(RoutingPlan)).scalar_one()
 
 
 def assign(session: Session, order: Order, inputs: RoutingInputs, day: date, plan: Plan, plan_id: int) -> None:
     """Write the plan's parcels as fulfilments, allocations and movements; tell the counters."""
-    lines = {line.sku_id: line for line in order.lines}
     roles = {parcel.counter: FulfilmentRole(parcel.role) for parcel in plan.parcels}
     pickup = next((c.code for c in inputs.counters if c.id == order.pickup_counter_id), None)
     if plan.parcels and pickup is not None:
         roles.setdefault(pickup, FulfilmentRole.HAND_OVER)
-    takes = {parcel.counter: parcel.takes for parcel in plan.parcels}
-    for code, role in sorted(roles.items()):
-        part = part_for(session, order, inputs, code, role, day, plan_id)
-        for take in takes.get(code, ()):
-            allocate(session, lines[take.sku], part, take)
-        emit(session, "counter.notice", f"{part.id}:{plan_id}", {"fulfilment_id": part.id, "kind": "assigned"})
-        tell(session, order, "order.counter_found", counter=code, role=role.value)
+    if not roles:
+        return
+    parts = parts_for(session, order, inputs, dict(sorted(roles.items())), day, plan_id)
+    lines = {line.sku_id: line for line in order.lines}
+    allocate(session, [(lines[take.sku], parts[one.counter], take) for one in plan.parcels for take in one.takes])
+    notices = {f"{part.id}:{plan_id}": {"fulfilment_id": part.id, "kind": "assigned"} for part in parts.values()}
+    emit_all(session, "counter.notice", notices)
+    found = [{"counter": code, "role": roles[code].value} for code in parts]
+    tell_all(session, order, "order.counter_found", found)
 
 
-def part_for(
-    session: Session,
-    order: Order,
-    inputs: RoutingInputs,
-    code: str,
-    role: FulfilmentRole,
-    day: date,
-    plan_id: int,
-) -> Fulfilment:
-    """The counter's open part of this order, or a new one. More goods for a part that was ready reopen it."""
-    counter = inputs.by_code[code]
-    part = session.execute(
+def parts_for(
+    session: Session, order: Order, inputs: RoutingInputs, roles: dict[str, FulfilmentRole], day: date, plan_id: int
+) -> dict[str, Fulfilment]:
+    """Each counter's open part of this order, or a new one. More goods for a part that was ready reopen it."""
+    statement = (
         select(Fulfilment)
-        .where(
-            Fulfilment.order_id == order.id,
-            Fulfilment.counter_id == counter.id,
-            Fulfilment.role == role.value,
-            Fulfilment.status.in_(("assigned", "accepted", "ready")),
-        )
+        .where(Fulfilment.order_id == order.id, Fulfilment.status.in_(("assigned", "accepted", "ready")))
+        .order_by(Fulfilment.id)
         .with_for_update()
-    ).scalar_one_or_none()
-    if part is None:
-        due = inputs.due_at(counter, day) if counter_is_open(inputs, code, day) else inputs.now + timedelta(days=1)
-        part = Fulfilment(order_id=order.id, counter_id=counter.id, role=role.value, plan_id=plan_id, due_at=due)
-        session.add(part)
-        session.flush()
-        audit.record(session, ROUTER, "fulfilment.assigned", "fulfilment", part.id, after={"counter": code})
-    elif part.status == FulfilmentStatus.READY:
-        part.status = FulfilmentStatus.ACCEPTED.value
-        part.ready_at = None
-    return part
+        .execution_options(populate_existing=True)
+    )
+    standing = {(part.counter_id, part.role): part for part in session.execute(statement).scalars()}
+    parts = {}
+    for code, role in roles.items():
+        part = standing.get((inputs.by_code[code].id, role.value))
+        if part is not None and part.status == FulfilmentStatus.READY:
+            part.status, part.ready_at = FulfilmentStatus.ACCEPTED.value, None
+        parts[code] = part or new_part(order, inputs, code, role, day, plan_id)
+    made = {code: part for code, part in parts.items() if part.id is None}
+    session.add_all(made.values())
+    session.flush()
+    assigned = {str(part.id): {"counter": code} for code, part in made.items()}
+    audit.record_all(session, ROUTER, "fulfilment.assigned", "fulfilment", assigned)
+    return parts
+
+
+def new_part(
+    order: Order, inputs: RoutingInputs, code: str, role: FulfilmentRole, day: date, plan_id: int
+) -> Fulfilment:
+    """What that counter has to do by when."""
+    counter = inputs.by_code[code]
+    due = inputs.due_at(counter, day) if counter_is_open(inputs, code, day) else inputs.now + timedelta(days=1)
+    return Fulfilment(order_id=order.id, counter_id=counter.id, role=role.value, plan_id=plan_id, due_at=due)
 
 
 def counter_is_open(inputs: RoutingInputs, code: str, day: date) -> bool:
@@ -151,23 +153,22 @@ def counter_is_open(inputs: RoutingInputs, code: str, day: date) -> bool:
     return not inputs.is_closed(inputs.by_code[code], day)
 
 
-def allocate(session: Session, line: OrderLine, part: Fulfilment, take: Take) -> None:
-    """Tie promised packs to a lot at the part's counter."""
-    allocation = Allocation(order_line_id=line.id, fulfilment_id=part.id, level_id=take.level, quantity=take.quantity)
-    session.add(allocation)
-    session.flush()
-    move(
-        session,
-        take.level,
-        MovementKind.RESERVE,
-        reserved=take.quantity,
-        source_type="allocation",
-        source_id=allocation.id,
-        actor=ROUTER.name,
-    )
-    reservation = session.get_one(Reservation, line.id)
-    reservation.held -= take.quantity
-    reservation.allocated += take.quantity
+def allocate(session: Session, chosen: Sequence[tuple[OrderLine, Fulfilment, Take]]) -> None:
+    """Tie promised packs to lots at their parts' counters. The levels are locked, as whoever chose them read them."""
+    rows = [
+        {"order_line_id": line.id, "fulfilment_id": part.id, "level_id": take.level, "quantity": take.quantity}
+        for line, part, take in chosen
+    ]
+    if not rows:
+        return
+    written = insert(table_of(Allocation)).returning(Allocation.id, sort_by_parameter_order=True)
+    ids = session.execute(written, rows).scalars().all()
+    packs = [(take.level, take.quantity, allocation) for allocation, (_, _, take) in zip(ids, chosen, strict=True)]
+    reserve_all(session, packs, source_type="allocation", actor=ROUTER.name)
+    for line, _, take in chosen:
+        reservation = session.get_one(Reservation, line.id)
+        reservation.held -= take.quantity
+        reservation.allocated += take.quantity
     session.flush()
 
 
@@ -199,14 +200,14 @@ def apologise(session: Session, order: Order, plan: Plan) -> None:
 
 def tell_low_stock(session: Session, sku_ids: list[int], today: date) -> None:
     """Once a day and SKU: let the cooperative hear that its goods are running low in Wuhan."""
-    left = available(session, sku_ids, Channel.COUNTERS)
     statement = (
-        select(Sku.id, Sku.low_stock, Cooperative.id)
+        select(Sku.id, Product.cooperative_id, Availability.available)
         .join(Product, Product.id == Sku.product_id)
-        .join(Cooperative, Cooperative.id == Product.cooperative_id)
-        .where(Sku.id.in_(sku_ids))
+        .join(Availability, (Availability.sku_id == Sku.id) & (Availability.channel == Channel.COUNTERS.value))
+        .where(Sku.id.in_(sku_ids), Availability.available <= Sku.low_stock)
     )
-    for sku_id, threshold, cooperative_id in session.execute(statement):
-        if left.get(sku_id, 0) <= threshold:
-            payload = {"sku_id": sku_id, "cooperative_id": cooperative_id, "left": left.get(sku_id, 0)}
-            emit(session, "stock.low", f"{sku_id}:{today.isoformat()}", payload)
+    low = {
+        f"{sku_id}:{today.isoformat()}": {"sku_id": sku_id, "cooperative_id": cooperative_id, "left": left}
+        for sku_id, cooperative_id, left in session.execute(statement)
+    }
+    emit_all(session, "stock.low", low)

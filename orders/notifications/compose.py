@@ -135,16 +135,16 @@ def write(
             cooperative_id=cooperative_id, counter_id=counter_id, order_id=order_id,
         )
         .on_conflict_do_nothing(index_elements=["kind", "dedupe_key"])
-        .returning(Notification.id)
+        .returning(Notification)
     )  # fmt: skip
-    notification_id = session.scalar(statement)
-    if notification_id is None:
+    notice = session.scalar(statement)
+    if notice is None:
         return None
-    emit(session, "notification.mail", str(notification_id), {"notification_id": notification_id})
+    emit(session, "notification.mail", str(notice.id), {"notification_id": notice.id})
     if kind in TOLD_TO_MACHINES and cooperative_id is not None:
-        announce(session, TOLD_TO_MACHINES[kind], str(notification_id), for_machines(session, data),
+        announce(session, TOLD_TO_MACHINES[kind], str(notice.id), lambda: for_machines(session, data),
                  cooperative_id=cooperative_id)  # fmt: skip
-    return session.get_one(Notification, notification_id)
+    return notice
 
 
 def for_machines(session: Session, data: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
@@ -30,12 +31,15 @@ def announce(
     session: Session,
     event: str,
     key: str,
-    data: dict[str, Any],
+    tell: Callable[[], dict[str, Any]],
     *,
     cooperative_id: int | None = None,
     organisation_id: int | None = None,
 ) -> None:
-    """Queue a message to every address of that party that wants this event; the same `key` again changes nothing."""
+    """Queue a message to every address of that party that wants this event; the same `key` again changes nothing.
+
+    `tell` makes the message's data; it is asked only when somebody listens.
+    """
     whose = (
         Webhook.cooperative_id == cooperative_id
         if cooperative_id is not None
@@ -44,7 +48,9 @@ def announce(
     wanted = select(Webhook.id).where(
         whose, Webhook.events.contains([event]), Webhook.verified_at.is_not(None), Webhook.disabled_at.is_(None)
     )
-    for webhook_id in session.execute(wanted.order_by(Webhook.id)).scalars().all():
+    listening = session.execute(wanted.order_by(Webhook.id)).scalars().all()
+    data = tell() if listening else {}
+    for webhook_id in listening:
         queue_message(session, webhook_id, event, key, data)
 
 

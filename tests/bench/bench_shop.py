@@ -25,7 +25,7 @@ from orders.check import faults
 from shop.app import create_app
 from shop.db import db
 from shop.sandbox.processes import free_port
-from shop.sandbox.services import scratch_folder, start_postgres, start_redis
+from shop.sandbox.services import scratch_folder, start_mail_sink, start_postgres, start_redis
 from tests.bench import load
 from tests.conftest import settings_for
 from tests.faults.harness import Processes, processes, wait_until
@@ -91,8 +91,12 @@ def bench() -> Iterator[Bench]:
         postgres, redis = start_postgres(folder / "postgres", durable=True), start_redis(folder / "redis")
         stack.callback(postgres.stop)
         stack.callback(redis.stop)
+        mail = start_mail_sink(folder / "mail")
+        stack.callback(mail.stop)
         fill(postgres.url, redis.url)
-        children = stack.enter_context(processes(postgres.url, redis.url, extra={"FAIL_POINTS": "false"}))
+        children = stack.enter_context(
+            processes(postgres.url, redis.url, smtp_url=mail.url, extra={"FAIL_POINTS": "false"})
+        )
         _, cached = children.web(free_port())
         _, uncached = children.web(free_port(), PAGE_CACHE_SECONDS="0")
         _, bare = children.web(free_port(), app="tests.bench.bare:app")

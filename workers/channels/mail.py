@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import ssl
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -13,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from shop.config import Settings
 from shop.mail import OutgoingMail
+from shop.outgoing import trusted_authorities
 from workers.topics import GiveUp
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 5.0, 15.0
@@ -78,7 +78,7 @@ def judge(code: int, words: bytes | str, refused: Exception) -> NoReturn:
 def connect(settings: Settings) -> smtplib.SMTP:
     """A connection by SMTP_URL: smtps:// is encrypted from the start, smtp:// when the server offers it."""
     url = urlsplit(settings.smtp_url)
-    host, context = url.hostname or "localhost", ssl.create_default_context()
+    host, context = url.hostname or "localhost", trusted_authorities()
     server: smtplib.SMTP
     if url.scheme == "smtps":
         server = smtplib.SMTP_SSL(host, url.port or 465, timeout=SECONDS_TO_CONNECT, context=context)
