@@ -42,6 +42,7 @@ BATCH = 200
 QUEUE_IS_LONG = 1_000  # beyond it nothing more is sent: the broker never holds much to lose
 SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_BETWEEN_BEATS = 5.0
+SECONDS_TO_GATHER = 0.02  # where one job is written others follow; one look for all of them
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,9 @@ class Relay:
                 self.listening.execute("LISTEN job_new")
                 return  # what came before we listened is found by another look
             for _ in self.listening.notifies(timeout=SECONDS_BETWEEN_LOOKS, stop_after=1):
-                pass
+                self.stopping.wait(SECONDS_TO_GATHER)
+            for _ in self.listening.notifies(timeout=0):
+                pass  # the next look finds what these tell of
         except psycopg.Error:
             self.drop_listening()
             self.stopping.wait(SECONDS_BETWEEN_LOOKS)
