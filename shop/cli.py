@@ -22,9 +22,13 @@ ELSEWHERE = {
     "recall": "orders.recall:command",
     "erasures": "orders.personal:command",
     "relay": "workers.relay:command",
+    "route": "orders.fulfilment.route_command:command",
     "token": "shop.accounts.commands:token",
     "user": "shop.accounts.commands:user",
 }
+
+# These work on files alone: no settings, no database.
+ON_FILES = {"route"}
 
 
 def assemble() -> Any:
@@ -49,7 +53,8 @@ class ShopGroup(FlaskGroup):
             return click.Group.get_command(self, ctx, name)
         module, function = ELSEWHERE[name].split(":")
         try:
-            return within_application(getattr(importlib.import_module(module), function))
+            command = getattr(importlib.import_module(module), function)
+            return command if name in ON_FILES else within_application(command)
         except ModuleNotFoundError as error:
             # A command whose own module is absent from this installation; any other import error is a fault.
             if error.name is None or not module.startswith(error.name):

@@ -19,7 +19,6 @@ from orders.lifecycle import move_order, settle_order, tell, tell_all, tell_supp
 from orders.models import Order, OrderLine, Reservation
 from orders.promises import lock_order, reservations_of, shorten_line, unallocate
 from orders.routing.problem import Plan, Take
-from orders.routing.solver import solve
 from orders.states import FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
 from shop.audit import Actor
@@ -60,6 +59,8 @@ def route_order(session: Session, order_id: int, now: datetime) -> RoutingPlan |
 
 def best_day(inputs: RoutingInputs, today: date) -> tuple[date, Plan]:
     """The first day on which everything can be given; else the day on which least is missing."""
+    from orders.routing.solver import solve  # brings numpy, which only workers need
+
     best: tuple[int, date, Plan] | None = None
     for offset in range(DAYS_AHEAD + 1):
         day = today + timedelta(days=offset)

@@ -41,7 +41,10 @@ class SkuNeeds:
 
 @dataclass(frozen=True)
 class CounterState:
-    """A counter on the day in question. `capacity` and `used` are parcels of that day."""
+    """A counter on the day in question. `capacity` and `used` are parcels of that day.
+
+    `planned` are parcels given to it since `used` was read: they take room, and change no price.
+    """
 
     code: str
     lat: float
@@ -52,6 +55,7 @@ class CounterState:
     radius_m: int
     closed: bool = False
     refused: frozenset[int] = frozenset()
+    planned: int = 0
 
 
 @dataclass(frozen=True)
