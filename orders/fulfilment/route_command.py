@@ -68,8 +68,8 @@ def check(file: Path, instance: Any) -> None:
         faults = check_plan(load(file), instance)
     except BrokenFile as fault:
         raise click.ClickException(f"{file}: {fault}") from None
-    for fault in faults:
-        click.echo(fault)
+    for said in faults:
+        click.echo(said)
     if faults:
         raise click.exceptions.Exit(1)
     click.echo("The plan keeps every rule, and every figure in it is right.")
