@@ -20,8 +20,9 @@ File = click.Path(path_type=Path)
 @click.command("route")
 @click.option("--instance", type=File, required=True, help="The orders, counters, stock and weights (docs/routing.md).")
 @click.option("--out", type=File, help="Where to write the plan.")
+@click.option("--joint", is_flag=True, help="Plan the orders together instead of one after the other.")
 @click.option("--check", "plan", type=File, help="Check this plan instead of making one.")
-def command(instance: Path, out: Path | None, plan: Path | None) -> None:
+def command(instance: Path, out: Path | None, plan: Path | None, joint: bool) -> None:
     """Find the cheapest counters for every order of a file; or check a plan against it."""
     if (out is None) == (plan is None):
         raise click.UsageError("Give either --out PLAN.json or --check PLAN.json.")
@@ -29,7 +30,7 @@ def command(instance: Path, out: Path | None, plan: Path | None) -> None:
     if plan is not None:
         check(plan, data)
     elif out is not None:
-        make(problem, out)
+        make(problem, out, joint=joint)
 
 
 def read_problem(file: Path) -> tuple[Any, Instance]:
@@ -41,14 +42,17 @@ def read_problem(file: Path) -> tuple[Any, Instance]:
         raise click.ClickException(f"{file}: {fault}") from None
 
 
-def make(instance: Instance, out: Path) -> None:
-    """Plan the orders one after the other, first come, first served; write the plan and say what it costs."""
+def make(instance: Instance, out: Path, *, joint: bool) -> None:
+    """Plan the orders, first come, first served or together; write the plan and say what it costs."""
     from orders.routing.backlog import one_by_one  # brings numpy, which checking and `--help` do without
+    from orders.routing.joint import plan_together
     from orders.routing.solver import SOLVER
 
     started = time.perf_counter()
-    plans = one_by_one(instance)
-    written = write_plan(instance, plans, SOLVER, time.perf_counter() - started)
+    together = plan_together(instance) if joint else None
+    plans = together.plans if together else one_by_one(instance)
+    solver = f"{SOLVER}, joint" if together else SOLVER
+    written = write_plan(instance, plans, solver, time.perf_counter() - started)
     try:
         out.write_text(json.dumps(written, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
@@ -60,6 +64,8 @@ def make(instance: Instance, out: Path) -> None:
         f"{len(plans)} orders, {parcels} parcels, {missing} packs unfilled, {written['total_fen']} fen; "
         f"{proved} proved cheapest; {written['seconds']} s"
     )
+    if together:
+        click.echo(f"no way to plan them all costs less than {together.bound_fen} fen")
 
 
 def check(file: Path, instance: Any) -> None:

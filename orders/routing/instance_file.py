@@ -53,7 +53,7 @@ def read_instance(data: Any) -> Instance:
 
 
 def read_skus(value: Any) -> dict[str, tuple[str, int]]:
-    """How each SKU is kept and the days of life it must have, by code."""
+    """How each SKU is kept and the days of life it must have, by code and in its order."""
     found: dict[str, tuple[str, int]] = {}
     once = shapes.Once()
     for path, item in shapes.items(value, "skus"):
@@ -62,7 +62,7 @@ def read_skus(value: Any) -> dict[str, tuple[str, int]]:
         once.note(code, f"{path}.sku", f"stands twice: {code}")
         storage = shapes.choice(sku["storage"], f"{path}.storage", *STORAGE)
         found[code] = storage, shapes.whole(sku["min_life_days"], f"{path}.min_life_days", 0)
-    return found
+    return dict(sorted(found.items()))
 
 
 def read_counters(value: Any) -> tuple[CounterState, ...]:
