@@ -11,7 +11,7 @@ CODE := shop catalogue orders workers tests .ci wsgi.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help run test faults restore-drill lint fmt bench clean forget shop i18n migrations-check lock setup setup-dev browser
+.PHONY: help run test faults restore-drill lint fmt bench bench-routing clean forget shop i18n migrations-check lock setup setup-dev browser
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -48,6 +48,9 @@ fmt: setup-dev ## put the code into shape
 
 bench: setup-dev $(CATALOGUES) ## measure; ARGS go to pytest
 	@$(BIN)/python -m pytest -q -s -o python_files='bench_*.py' -o python_functions='bench_*' tests/bench $(ARGS)
+
+bench-routing: setup-dev ## the router against simple rules, its speed, orders together; ARGS="--seed 7" draws another day
+	@$(BIN)/python -m tests.bench.routing.bench_routing $(ARGS)
 
 i18n: setup-dev ## collect the texts of code and templates into the catalogues of all languages
 	@$(BIN)/python .ci/translations.py update
