@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import socket
@@ -62,7 +63,9 @@ def use_our_logs(**_: Any) -> None:
 @signals.worker_init.connect
 def give_way_to_routing(sender: Any, **_: Any) -> None:
     """On a host that is short of time, orders find their counters first; notices, mails and reports wait."""
-    if "route" not in sender.app.amqp.queues.consume_from:
+    if "route" in sender.app.amqp.queues.consume_from:
+        importlib.import_module("orders.routing.solver")  # before the children fork: numpy is loaded once
+    else:
         os.nice(NICENESS_OF_THE_REST)
 
 
