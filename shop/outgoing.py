@@ -58,7 +58,7 @@ def check_url(url: str, *, to_loopback: bool) -> SplitResult:
         raise UnsafeAddress("It must begin with https://.")
     if port not in {None, *PORTS}:
         raise UnsafeAddress("Only the ports 443 and 8443 are called.")
-    if is_literal(parts.hostname) or "." not in parts.hostname:
+    if is_literal(parts.hostname) or "." not in parts.hostname.rstrip("."):
         raise UnsafeAddress("It must name a host of the open internet.")
     return parts
 
