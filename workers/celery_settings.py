@@ -48,14 +48,9 @@ SETTINGS: dict[str, Any] = {
     # Redis may be away when a worker starts and at any time afterwards; keep trying.
     "broker_connection_retry_on_startup": True,
     "broker_connection_max_retries": None,
-    # Bindings of topic and fanout exchanges vanish with the data and publishing then drops silently; the default
-    # direct exchange needs none. Unknown queue names are a mistake, not a new queue.
-    "task_queues": [
-        Queue(name, Exchange("", type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
-        for name in QUEUES
-    ],
     "task_default_queue": "maint",
     "task_default_exchange_type": "direct",
+    # Unknown queue names are a mistake, not a new queue.
     "task_create_missing_queues": False,
     # The lease is the retry; a publish that waits would stall the relay.
     "task_publish_retry": False,
@@ -84,11 +79,23 @@ SETTINGS: dict[str, Any] = {
 BULK_SETTINGS: dict[str, Any] = {"worker_max_tasks_per_child": 20, "worker_max_memory_per_child": 600_000}
 
 
+def queues() -> list[Queue]:
+    """The queues of one application, which keeps and changes them: each gets its own.
+
+    Bindings of topic and fanout exchanges vanish with Redis' data and publishing then drops silently; the default
+    direct exchange needs none.
+    """
+    return [
+        Queue(name, Exchange("", type="direct"), routing_key=name)  # type: ignore[no-untyped-call]
+        for name in QUEUES
+    ]
+
+
 def make_celery(redis_url: str, *, bulk: bool = False) -> Celery:
     """A Celery application on this Redis with the shop's settings."""
     broker = "redis+socket://" + redis_url.removeprefix("unix://") if redis_url.startswith("unix://") else redis_url
     celery = Celery("workers", broker=broker, set_as_current=False)
-    celery.conf.update(SETTINGS)
+    celery.conf.update(SETTINGS, task_queues=queues())
     if bulk:
         celery.conf.update(BULK_SETTINGS)
     return celery
