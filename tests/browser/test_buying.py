@@ -39,7 +39,7 @@ def test_a_guest_buys_and_watches_the_counter_being_found(visitor: Enter, shop: 
     number = check_out(guest, COUNTER)
     expect(guest.page.locator("h1")).to_contain_text(number)
     assert len(pickup_code(guest)) == 8
-    expect(guest.page.locator("#order-status")).to_contain_text("专柜已定", timeout=10_000)
+    expect(guest.page.locator("#order-status")).to_contain_text("专柜已定", timeout=30_000)
     guest.look()
     assert wait_until(lambda: number in shop.get("/sandbox/mail"), 20, every=0.2), "no mail told of the order"
     expect(guest.page.locator(".qr")).to_have_js_property("complete", True)

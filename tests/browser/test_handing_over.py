@@ -22,7 +22,7 @@ def test_a_guest_buys_and_the_counter_hands_over(visitor: Callable[..., Visitor]
     counter = counter_with_everything(guest)
     number = check_out(guest, counter)
     status = guest.page.locator("#order-status")
-    expect(status).to_contain_text("专柜已定", timeout=10_000)
+    expect(status).to_contain_text("专柜已定", timeout=30_000)
 
     staff.sign_in(f"counter-{counter.lower()}@demo.example", DEMO_PASSWORD)
     staff.open("/counter/")
