@@ -70,10 +70,30 @@ INVARIANTS: dict[str, str] = {
             OR o.lines_fen <> coalesce(sum(l.total_fen), 0)""",
     "nothing is paid back beyond what was received, and collected orders are paid": """
         SELECT o.number, o.status, o.total_fen, coalesce(sum(m.amount_fen), 0) AS balance
-        FROM "order" o LEFT JOIN money_entry m ON m.order_id = o.id GROUP BY o.id
+        FROM "order" o LEFT JOIN money_entry m ON m.order_id = o.id AND m.kind NOT IN ('fee', 'dispute', 'dispute_won')
+        GROUP BY o.id
         HAVING coalesce(sum(m.amount_fen), 0) < 0
             OR (o.status = 'completed' AND o.payment_method = 'at_counter'
                 AND coalesce(sum(m.amount_fen), 0) <> o.total_fen)""",
+    "no counter works for an order paid online before its money came": """
+        SELECT o.number, o.status FROM "order" o
+        WHERE o.payment_method = 'stripe' AND o.status NOT IN ('awaiting_payment', 'cancelled', 'expired')
+          AND NOT EXISTS (SELECT 1 FROM money_entry m WHERE m.order_id = o.id AND m.kind = 'charge')""",
+    "what was paid for an order that ended goes back, or a person knows": """
+        SELECT o.number, o.status, p.received_fen FROM "order" o JOIN payment p ON p.order_id = o.id
+        WHERE o.status IN ('cancelled', 'expired') AND p.received_fen > coalesce((
+            SELECT sum(r.amount_fen) FROM refund r WHERE r.payment_id = p.id
+             AND r.state IN ('requested', 'pending', 'succeeded', 'manual')), 0)
+          AND NOT EXISTS (SELECT 1 FROM finding f WHERE f.order_id = o.id AND f.resolved_at IS NULL)""",
+    "no payment is given back beyond what was received, and its charge stands in the ledger once": """
+        SELECT p.id, p.received_fen, coalesce(back.fen, 0) AS back, coalesce(charged.fen, 0) AS charged
+        FROM payment p
+        LEFT JOIN (SELECT payment_id, sum(amount_fen) AS fen FROM refund
+                   WHERE state IN ('proposed', 'requested', 'pending', 'succeeded', 'manual') AND why <> 'external'
+                   GROUP BY payment_id) back ON back.payment_id = p.id
+        LEFT JOIN (SELECT payment_id, sum(amount_fen) AS fen FROM money_entry WHERE kind = 'charge'
+                   GROUP BY payment_id) charged ON charged.payment_id = p.id
+        WHERE coalesce(back.fen, 0) > p.received_fen OR coalesce(charged.fen, 0) <> p.received_fen""",
     "every order that waits for a counter has a job that will find one": """
         SELECT o.number, o.status FROM "order" o
         WHERE o.status = 'confirmed' AND o.kind = 'retail' AND NOT EXISTS (

@@ -17,9 +17,10 @@ from catalogue.models import Counter, Product, Sku
 from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
 from orders.bulk.credit import check_credit, lock_organisation
-from orders.lifecycle import tell
+from orders.lifecycle import start_order, tell
 from orders.models import DeliveryTariff, Order, OrderContact, OrderLine, Reservation
-from orders.payments.gateway import methods_for
+from orders.payments.methods import method_for
+from orders.payments.sync import open_payment
 from orders.pricing import PricedLine, Quote, Tariff, price
 from orders.routing.problem import COLD, distance_m
 from orders.states import OrderStatus
@@ -27,7 +28,6 @@ from shop import audit
 from shop.audit import Actor
 from shop.db import table_of
 from shop.errors import DomainError, Invalid
-from shop.outbox import emit
 
 MINUTES_TO_PAY = 30
 MOST_LINES = 100
@@ -95,7 +95,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class OrderDraft:
-    """Everything an order is made from. `expected_total_fen` is what the customer was shown, if anything was."""
+    """Everything an order is made from. `expected_total_fen` is what the customer was shown, if anything was;
+    `means` how they would like to pay online (orders.payments.methods.MEANS).
+    """
 
     lines: tuple[DraftLine, ...]
     contact: Contact
@@ -108,6 +110,7 @@ class OrderDraft:
     po_number: str | None = None
     needed_by: date | None = None
     expected_total_fen: int | None = None
+    means: str | None = None
 
 
 def quote(session: Session, draft: OrderDraft) -> Quote:
@@ -189,8 +192,9 @@ def write_order(
     insert_parts(session, order, draft, offer)
     audit.record(session, actor, "order.placed", "order", order.id, after={"status": order.status})
     if order.status == OrderStatus.CONFIRMED:
-        emit(session, "order.route", f"{order.id}:placed", {"order_id": order.id})
-        emit(session, "order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"})
+        start_order(session, order, "placed")
+    else:
+        open_payment(session, order, draft.means, now)
     session.flush()
     return order, True
 
@@ -245,7 +249,7 @@ def insert_order(
 
     A rival with the same key in flight makes the insert wait, so there is no gap between look and leap.
     """
-    method = next((m for m in methods_for(draft.kind) if m.code == draft.payment_method), None)
+    method = method_for(draft.kind, draft.payment_method)
     if method is None:
         raise Invalid(_l("This way of paying is not offered"), errors=[{"field": "payment"}])
     pickup = draft.fulfilment if isinstance(draft.fulfilment, Pickup) else None

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from catalogue.models import Counter, Product, Sku
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.models import Order, OrderContact, OrderEvent, OrderLine
+from orders.payments.standing import PaymentStanding, payment_standing
 from orders.states import CANCELLABLE, OPEN_ORDERS, FulfilmentStatus, OrderStatus
 from orders.story import Step, event_text, fulfilment_text, status_text, steps_of
 from shop.i18n import localised
@@ -102,7 +103,7 @@ class OrderPage:
     is_open: bool
     can_cancel: bool
     pickup_code: str | None
-    payment_method: str
+    payment: PaymentStanding
     lines: tuple[PageLine, ...]
     lines_fen: int
     delivery_fen: int
@@ -114,6 +115,11 @@ class OrderPage:
     contact: OrderContact | None
     note: str
     events: tuple[PageEvent, ...]
+
+    @property
+    def may_change(self) -> bool:
+        """Whether the page is worth asking for again: the order goes on, or its money is on its way back."""
+        return self.is_open or self.payment.returning_fen > 0
 
 
 def orders_of(session: Session, user_id: int, page: int = 1) -> HistoryPage:
@@ -159,7 +165,7 @@ def order_page(session: Session, order: Order) -> OrderPage:
         number=order.number, status=status.value, status_text=status_text(status, order.method), method=order.method,
         placed_at=order.created_at, collect_by=order.collect_by if status == OrderStatus.READY else None,
         is_open=status in OPEN_ORDERS, can_cancel=status in CANCELLABLE and not left,
-        pickup_code=order.pickup_code if status in OPEN_ORDERS else None, payment_method=order.payment_method,
+        pickup_code=order.pickup_code if status in OPEN_ORDERS else None, payment=payment_standing(session, order),
         lines=lines, lines_fen=order.lines_fen, delivery_fen=order.delivery_fen, discount_fen=order.discount_fen,
         total_fen=order.total_fen, steps=steps_of(status, order.method, order.created_at, story), parts=parts,
         pickup=None if order.pickup_counter is None else at_counter(order.pickup_counter), contact=order.contact,

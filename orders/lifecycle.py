@@ -12,6 +12,9 @@ from sqlalchemy.orm import Session
 
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order, OrderEvent, Reservation
+from orders.payments.models import Payment
+from orders.payments.refunds import give_back_surplus
+from orders.payments.states import LIVE_PAYMENTS
 from orders.promises import lock_order, release_all
 from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, FulfilmentStatus, OrderStatus
 from orders.webhooks.announce import EVENTS, announce
@@ -83,6 +86,30 @@ def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, no
     session.flush()
 
 
+def confirm_order(session: Session, order: Order, actor: Actor, now: datetime) -> None:
+    """The (locked) order's money is there: counters may hear of it now."""
+    move_order(session, order, OrderStatus.CONFIRMED, actor, now)
+    start_order(session, order, "paid")
+
+
+def start_order(session: Session, order: Order, why: str) -> None:
+    """Have counters found for a confirmed order, and its customer told."""
+    emit(session, "order.route", f"{order.id}:{why}", {"order_id": order.id})
+    emit(session, "order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"})
+
+
+def reinstate_order(session: Session, order: Order, actor: Actor) -> None:
+    """The one way back: an order that expired while its customer was paying, whose stock was promised again.
+
+    docs/decisions/0007-money-that-comes-late.md says why; the database allows no other way out of an end.
+    """
+    order.status, order.closed_at = OrderStatus.CONFIRMED.value, None
+    audit.record(session, actor, "order.moved", "order", order.id,
+                 before={"status": OrderStatus.EXPIRED.value}, after={"status": order.status})  # fmt: skip
+    tell(session, order, "order.confirmed")
+    start_order(session, order, "reinstated")
+
+
 def cancel_order(session: Session, order_id: int, actor: Actor, now: datetime) -> Order:
     """End an order at its owner's wish and give its stock back. Raises CannotCancel."""
     return end_order(session, order_id, OrderStatus.CANCELLED, actor, now)
@@ -91,6 +118,7 @@ def cancel_order(session: Session, order_id: int, actor: Actor, now: datetime) -
 def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, now: datetime) -> Order:
     """Cancel or expire: parts closed, stock given back, suppliers and counters told, once. Raises CannotCancel."""
     order = lock_order(session, order_id)
+    refuse_while_payable(session, order_id)
     parts = fulfilments_of(session, order_id)
     left_already = {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER}
     if OrderStatus(order.status) not in CANCELLABLE or any(part.status in left_already for part in parts):
@@ -107,9 +135,17 @@ def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, no
             )
     tell_suppliers(session, order, "cancelled")
     move_order(session, order, to, actor, now)
+    give_back_surplus(session, order, 0, "cancelled", actor, now)
     # Last, so that the hot rows are locked briefly.
     release_all(session, order.id, actor.name)
     return order
+
+
+def refuse_while_payable(session: Session, order_id: int) -> None:
+    """Raise CannotCancel while the customer may be paying: the payment is closed at the provider first."""
+    live = [state.value for state in LIVE_PAYMENTS]
+    if session.scalar(select(Payment.id).where(Payment.order_id == order_id, Payment.state.in_(live))) is not None:
+        raise CannotCancel(_l("A payment is on its way for this order, please look again in a minute"))
 
 
 def tell_suppliers(session: Session, order: Order, change: str) -> None:

@@ -68,7 +68,7 @@ def placed_record(session: Session, order: Order) -> OrderRecord:
         order=order,
         fulfilments=(),
         timeline=session.execute(story).scalars().all(),
-        payment=PaymentStanding(order.payment_method, status_of(0, 0, over=False), 0, 0),
+        payment=PaymentStanding(order.payment_method, status_of(0, 0, over=False), 0, 0, expires_at=order.expires_at),
         pickup_code=order.pickup_code,
         can_cancel=OrderStatus(order.status) in CANCELLABLE,
     )

@@ -15,6 +15,7 @@ from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLe
 from orders.fulfilment.models import Allocation
 from orders.lifecycle import move_order, settle_order, tell
 from orders.models import Order, OrderLine, Reservation
+from orders.payments.refunds import give_back_surplus
 from orders.promises import lock_order, shorten_line, unallocate
 from orders.states import OrderStatus
 from shop import audit
@@ -176,4 +177,6 @@ def shorten_order(session: Session, order_id: int, line_id: int, packs: int, act
         key = f"{order_id}:changed:{sum(one.cancelled for one in order.lines)}"
         emit(session, "order.mail", key, {"order_id": order_id, "kind": "changed"})
         settle_order(session, order, actor, now)
+    closed = order.status == OrderStatus.CANCELLED
+    give_back_surplus(session, order, 0 if closed else order.total_fen, "short", actor, now)
     return given

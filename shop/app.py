@@ -26,6 +26,7 @@ from catalogue.views.office_places import office_places
 from catalogue.views.storefront import storefront
 from orders.history import orders_of
 from orders.personal import HOLDERS
+from orders.views import cashier
 from orders.views.api import api as orders_api
 from orders.views.api_coop import api as stock_api
 from orders.views.api_counter import api as fulfilments_api
@@ -35,9 +36,12 @@ from orders.views.coop import coop
 from orders.views.counter import counter
 from orders.views.notices import notices
 from orders.views.office import office
+from orders.views.office_money import office_money
 from orders.views.office_orders import office_orders
 from orders.views.office_search import office_search
 from orders.views.own_orders import orders_pages
+from orders.views.payments import hear as hear_provider
+from orders.views.payments import payments
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, page_cache, ratelimits, requests, security_headers, templating
 from shop.accounts import policy, security
@@ -134,11 +138,14 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(storefront)
     app.register_blueprint(orders_storefront)
     app.register_blueprint(orders_pages)
+    app.register_blueprint(payments)
+    cashier.register(app)
     app.register_blueprint(counter)
     app.register_blueprint(coop)
     app.register_blueprint(buyer)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
+    app.register_blueprint(office_money)
     app.register_blueprint(office_additions)
     app.register_blueprint(office_goods)
     app.register_blueprint(office_places)
@@ -156,6 +163,8 @@ def let_machines_in(app: Flask) -> None:
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/"):
             csrf.exempt(app.view_functions[rule.endpoint])
+    # The payment provider signs what it sends.
+    csrf.exempt(hear_provider)
 
 
 def close_unmarked_doors(app: Flask) -> None:

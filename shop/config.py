@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEVELOPMENT_SECRET = "development-only-secret-do-not-deploy"  # noqa: S105  refused in production below
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
 ProcessRole = Literal["web", "worker", "bulk_worker", "relay", "beat", "migrate", "report"]
 
 
@@ -40,6 +42,24 @@ class Settings(BaseSettings):
     page_cache_seconds: int = Field(3, ge=0, le=60)
     fail_points: bool = False
     outgoing_to_loopback: bool = False
+    stripe_secret_key: str = Field("", repr=False)
+    stripe_publishable_key: str = ""
+    stripe_webhook_secrets: str = Field("", repr=False)
+    stripe_api_base: str = ""
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _stripe_nearby(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or parts.hostname not in LOOPBACK):
+            raise ValueError("only a server on this machine may stand in for Stripe: http://127.0.0.1:port")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _stripe_is_whole(self) -> Self:
+        if self.stripe_secret_key and not self.webhook_secrets:
+            raise ValueError("STRIPE_WEBHOOK_SECRETS must hold the signing secret of the endpoint /webhooks/stripe")
+        return self
 
     @field_validator("database_url")
     @classmethod
@@ -71,24 +91,42 @@ class Settings(BaseSettings):
     def _production_is_safe(self) -> Self:
         if self.app_env != "production":
             return self
-        wrong = []
-        if self.secret_key == DEVELOPMENT_SECRET or len(self.secret_key) < 32:
-            wrong.append("SECRET_KEY must be an own random value of at least 32 characters")
-        if self.security_password_salt == DEVELOPMENT_SECRET or len(self.security_password_salt) < 16:
-            wrong.append("SECURITY_PASSWORD_SALT must be an own random value of at least 16 characters")
-        if urlsplit(self.public_url).scheme != "https":
-            wrong.append("PUBLIC_URL must be the shop's https:// address")
-        if self.mail_sink_folder:
-            wrong.append("MAIL_SINK_FOLDER belongs to the sandbox and must be empty")
-        if self.fail_points:
-            wrong.append("FAIL_POINTS belong to the fault tests and must be off")
-        if self.outgoing_to_loopback:
-            wrong.append("OUTGOING_TO_LOOPBACK is for development and must be off")
-        if not self.rate_limits:
-            wrong.append("RATE_LIMITS must be on")
+        rules = {
+            "SECRET_KEY must be an own random value of at least 32 characters": (
+                self.secret_key == DEVELOPMENT_SECRET or len(self.secret_key) < 32
+            ),
+            "SECURITY_PASSWORD_SALT must be an own random value of at least 16 characters": (
+                self.security_password_salt == DEVELOPMENT_SECRET or len(self.security_password_salt) < 16
+            ),
+            "PUBLIC_URL must be the shop's https:// address": urlsplit(self.public_url).scheme != "https",
+            "MAIL_SINK_FOLDER belongs to the sandbox and must be empty": bool(self.mail_sink_folder),
+            "FAIL_POINTS belong to the fault tests and must be off": self.fail_points,
+            "OUTGOING_TO_LOOPBACK is for development and must be off": self.outgoing_to_loopback,
+            "STRIPE_API_BASE is for development and must be empty": bool(self.stripe_api_base),
+            "STRIPE_SECRET_KEY is a test key; a live one begins with sk_live_ or rk_live_": (
+                self.stripe_secret_key.startswith(("sk_test_", "rk_test_"))
+            ),
+            "RATE_LIMITS must be on": not self.rate_limits,
+        }
+        wrong = [words for words, broken in rules.items() if broken]
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    @property
+    def webhook_secrets(self) -> tuple[str, ...]:
+        """The current signing secrets of the provider's messages: two while they are rolled."""
+        return tuple(one.strip() for one in self.stripe_webhook_secrets.split(",") if one.strip())
+
+    @property
+    def pays_online(self) -> bool:
+        """Whether customers may pay by card or wallet."""
+        return bool(self.stripe_secret_key)
+
+    @property
+    def plays_cashier(self) -> bool:
+        """Whether somebody plays the customer at the provider: only where the provider is a server of this machine."""
+        return bool(self.stripe_secret_key and self.stripe_api_base) and not self.is_production
 
     @property
     def base_url(self) -> str:

@@ -62,5 +62,5 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("urllib3", "kombu", "amqp", "werkzeug"):
+    for noisy in ("urllib3", "kombu", "amqp", "werkzeug", "stripe"):
         logging.getLogger(noisy).setLevel("WARNING")

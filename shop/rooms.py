@@ -53,6 +53,7 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Accounts"), "office_people.users"),
         (_l("Organisations"), "office_people.organisations"),
         (_l("Notices"), "office_search.notices"),
+        (_l("Money"), "office_money.money"),
         (_l("Parked jobs"), "office.jobs"),
         (_l("Audit trail"), "office_people.audit"),
     ),

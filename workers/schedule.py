@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,12 @@ from sqlalchemy.orm import Session
 from orders.check import faults
 from orders.lifecycle import expire_overdue
 from orders.notifications.digest import write_digests
+from orders.payments.events import fetch_events
+from orders.payments.gateway import GatewayDown
+from orders.payments.providers import payment_gateway
+from orders.payments.reconcile import MONTHLY, reconcile, run_daily
+from orders.payments.refunds import look_at_refunds
+from orders.payments.sync import expire_unpaid, look_at_due
 from orders.personal import erase_the_rest
 from orders.shortage import withdraw_lots
 from shop.clock import utcnow
@@ -35,8 +42,38 @@ class Tick:
 
 
 def run_expiry(session: Session) -> int:
-    """Give back the stock of orders nobody paid or collected."""
+    """Give back the stock of orders nobody paid or collected; what could still be paid is closed first."""
+    gateway = payment_gateway()
+    if gateway is not None:
+        with suppress(GatewayDown):  # nobody can pay either; the others expire in any case
+            expire_unpaid(session, gateway, utcnow())
     return expire_overdue(session, utcnow())
+
+
+def look_at_payments(session: Session) -> int:
+    """Ask the provider about payments and refunds it has not told of."""
+    gateway = payment_gateway()
+    if gateway is None:
+        return 0
+    return look_at_due(session, gateway, utcnow()) + look_at_refunds(session, gateway, utcnow())
+
+
+def read_lost_events(session: Session) -> int:
+    """Fetch what the provider's messages lost on the way."""
+    gateway = payment_gateway()
+    return fetch_events(session, gateway) if gateway is not None else 0
+
+
+def reconcile_days(session: Session) -> int:
+    """Compare the last days with the provider's books."""
+    gateway = payment_gateway()
+    return run_daily(session, gateway) if gateway is not None else 0
+
+
+def reconcile_month(session: Session) -> int:
+    """The same over five weeks, while the provider still knows them."""
+    gateway = payment_gateway()
+    return reconcile(session, gateway, "monthly", utcnow() - MONTHLY).differences if gateway is not None else 0
 
 
 def run_withdrawal(session: Session) -> int:
@@ -63,6 +100,10 @@ TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
+    "payments": Tick(look_at_payments, timedelta(seconds=60), 50),
+    "payment events": Tick(read_lost_events, timedelta(minutes=5), 240),
+    "reconciliation": Tick(reconcile_days, crontab(hour="2", minute="30"), 6 * 3600),
+    "reconciliation of the month": Tick(reconcile_month, crontab(day_of_month="1", hour="3", minute="0"), 6 * 3600),
     "erasures": Tick(erase_the_rest, crontab(minute="40"), 3000),
     "retention": Tick(retention.sweep, crontab(hour="3", minute="20"), 6 * 3600),
     "digests": Tick(tell_the_day, crontab(hour="18", minute="0"), 4 * 3600),

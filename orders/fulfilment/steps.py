@@ -16,7 +16,7 @@ from orders.fulfilment.assign import unassign
 from orders.fulfilment.models import Allocation, Fulfilment, Rejection
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
-from orders.payments.gateway import METHODS
+from orders.payments.methods import METHODS
 from orders.promises import lock_order
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
@@ -224,8 +224,8 @@ def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now
         reservation.allocated -= allocation.quantity
         reservation.handed_over += allocation.quantity
     settle_order(session, order, actor, now)
-    if order.status == OrderStatus.COMPLETED and order.payment_method in METHODS and order.total_fen:
-        METHODS[order.payment_method].receive(session, order, order.total_fen, order.number, actor.name)
+    if order.status == OrderStatus.COMPLETED:
+        METHODS[order.payment_method].handed_over(session, order, actor.name)
     return order
 
 

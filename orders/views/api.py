@@ -18,6 +18,9 @@ from orders.checkout import Contact, Delivery, DraftLine, OrderDraft, Pickup, ho
 from orders.history import find_order
 from orders.lifecycle import cancel_order
 from orders.models import Order
+from orders.payments.paying import begin_if_possible
+from orders.payments.providers import payment_gateway
+from orders.payments.sync import close_before_cancelling
 from orders.record import OrderRecord, order_record, own_orders, placed_record
 from orders.views.api_shapes import OrderIn, OrderOut, OrderPage, OrderQuery, PlacedOut, placed
 from shop.accounts.models import Organisation, RoleName
@@ -79,16 +82,37 @@ def place_wanted(fulfilment: Mapping[str, Any]) -> Pickup | Delivery:
     return Pickup(counter_id)
 
 
+def complete_payment(body: dict[str, Any]) -> None:
+    """Begin the payment of an order placed to be paid online: what the customer's browser needs to pay it.
+
+    When the provider is away the order stands without, and `GET /orders/{number}` has the rest later.
+    """
+    if body["payment"]["method"] != "stripe":
+        return
+    session = db.session()
+    order_id = session.execute(select(Order.id).where(Order.number == body["number"])).scalar_one()
+    seen = begin_if_possible(session, payment_gateway(), order_id, utcnow())
+    if seen is not None:
+        body["payment"] |= {"intent": seen.ref, "client_secret": seen.client_secret}
+
+
+def close_payment_first(number: str) -> None:
+    """An order that is cancelled must not be payable any more. Raises GatewayDown."""
+    close_before_cancelling(db.session(), payment_gateway(), readable(number).id)
+
+
 @api.route("/orders", methods=["POST"])
 @door("anyone", scope="orders:write", refuses=(409, 422))
 @api.arguments(OrderIn)
-@api.creates(PlacedOut)
+@api.creates(PlacedOut, after=complete_payment)
 def place(data: dict[str, Any]) -> dict[str, Any]:
     """Place an order
 
     Holds the stock at once. 409 `insufficient_stock` names in `errors` what is left of each SKU, and nothing is held.
     On account: whole cases for a counter, for an `organisation` the token's owner buys for; 409 `credit_exceeded`.
     """
+    if data["payment"]["method"] == "stripe" and payment_gateway() is None:
+        raise Invalid(errors=[{"field": "payment.method", "message": "This shop takes no money online yet."}])
     if data["payment"]["method"] == "on_account":
         return told_to_buyer(place_on_account(data))
     person = current_person()
@@ -195,7 +219,7 @@ def read(number: str) -> OrderRecord:
 @api.route("/orders/<number>/cancel", methods=["POST"])
 @door("anyone", scope="orders:write", refuses=(404, 409))
 @api.doc(parameters=[ACCESS_PARAMETER])
-@api.creates(OrderOut, 200)
+@api.creates(OrderOut, 200, before=close_payment_first)
 def cancel(number: str) -> OrderRecord:
     """Cancel an order
 

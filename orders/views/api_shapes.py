@@ -181,6 +181,15 @@ class PaymentOut(Strict):
     status = fields.String(required=True)
     paid_fen = fields.Integer(required=True)
     refunded_fen = fields.Integer(required=True)
+    returning_fen = fields.Integer(required=True, metadata={"description": "On its way back to the customer"})
+    intent = fields.String(required=True, allow_none=True, metadata={"description": "The provider's id of the payment"})
+    expires_at = fields.DateTime(required=True, allow_none=True, metadata={"description": "While it waits for money"})
+
+
+class PlacedPaymentOut(PaymentOut):
+    """With what the customer's browser needs to pay."""
+
+    client_secret = fields.String(required=True, allow_none=True)
 
 
 class OrderSummaryOut(Strict):
@@ -236,6 +245,7 @@ class PlacedOut(OrderOut):
     """The order that was placed; the key lets a guest follow it."""
 
     access_key = fields.String(required=True)
+    payment = fields.Nested(PlacedPaymentOut, required=True)
 
 
 class OrderQuery(Paging):

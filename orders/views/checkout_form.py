@@ -21,7 +21,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, Optional
 
 from orders.checkout import Contact, Delivery, OrderDraft, Pickup
-from orders.payments.gateway import methods_for
+from orders.payments.methods import MEANS, PayAtCounter, PayOnline
 from orders.phones import is_phone, plain_phone
 from orders.pickup import CounterChoice, Place, district_name
 from shop.i18n import current_locale
@@ -60,15 +60,16 @@ class CheckoutForm(FlaskForm):
     lat = HiddenField()
     lng = HiddenField()
 
-    def offer(self, districts: list[str]) -> None:
-        """Fill in today's choices and, on a fresh form, a token of its own."""
+    def offer(self, districts: list[str], *, online: bool) -> None:
+        """Fill in today's choices (`online`: the shop takes cards and wallets) and, on a fresh form, its token."""
         self.district.choices = [
             SelectChoice("", _l("Choose a district")),
             *(SelectChoice(one, district_name(one)) for one in districts),
         ]
-        self.payment.choices = [SelectChoice(method.code, method.label) for method in methods_for("retail")]
+        self.payment.choices = [SelectChoice(means, label) for means, label in MEANS.items() if online]
+        self.payment.choices.append(SelectChoice(PayAtCounter.code, PayAtCounter.label))
         if not self.payment.data:
-            self.payment.data = self.payment.choices[0].value
+            self.payment.data = PayAtCounter.code
         if not TOKEN.fullmatch(self.token.data or ""):
             self.token.data = secrets.token_urlsafe(24)
 
@@ -114,7 +115,8 @@ class CheckoutForm(FlaskForm):
             lines=(),
             contact=Contact(self.name.data, plain_phone(self.phone.data), self.email.data, current_locale()),
             fulfilment=fulfilment,
-            payment_method=self.payment.data,
+            payment_method=PayOnline.code if self.payment.data in MEANS else self.payment.data,
+            means=self.payment.data if self.payment.data in MEANS else None,
             user_id=user_id,
             note=self.note.data,
             expected_total_fen=int(expected or "") if FEN.fullmatch(expected or "") else None,

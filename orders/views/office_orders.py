@@ -11,9 +11,12 @@ from werkzeug.wrappers import Response
 from orders.history import order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
+from orders.office.money import refunds_of
 from orders.office.orders import order_tone, orders_list
 from orders.office.timeline import order_for_office, part_text, parts_of, timeline
+from orders.payments.providers import payment_gateway
 from orders.payments.standing import payment_standing
+from orders.payments.sync import close_before_cancelling
 from shop.accounts.policy import allow, current_actor
 from shop.clock import utcnow
 from shop.db import db, in_transaction
@@ -54,7 +57,7 @@ def order(number: str) -> str:
     return render_template(
         "office/order.html", found=found, order=order_page(db.session(), found), parts=parts_of(db.session(), found),
         money=payment_standing(db.session(), found), moments=timeline(db.session(), found),
-        part_text=part_text, tone=order_tone(found.status),
+        refunds=refunds_of(db.session(), found.id), part_text=part_text, tone=order_tone(found.status),
     )  # fmt: skip
 
 
@@ -65,6 +68,7 @@ def cancel(number: str) -> Response:
     found = found_order(number)
     order_id, shown, actor = found.id, found.number, current_actor()
     try:
+        close_before_cancelling(db.session(), payment_gateway(), order_id)
         in_transaction(db.session(), lambda: cancel_order(db.session(), order_id, actor, utcnow()))
     except DomainError as refusal:
         flash(str(refusal.detail), "bad")

@@ -15,6 +15,9 @@ from orders.cart import Limit
 from orders.history import OrderPage, find_order, order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
+from orders.payments.providers import payment_gateway
+from orders.payments.standing import payment_standing
+from orders.payments.sync import close_before_cancelling
 from orders.views.visitor import owner_who_buys, remember, remembers
 from shop.accounts.policy import allow, current_actor, current_person
 from shop.clock import utcnow
@@ -100,11 +103,15 @@ def cancel(number: str) -> Any:
     found = own_order(number)
     order_id, shown_number, actor = found.id, found.number, current_actor()
     try:
+        close_before_cancelling(db.session(), payment_gateway(), order_id)
         in_transaction(db.session(), lambda: cancel_order(db.session(), order_id, actor, utcnow()))
     except DomainError as problem:
         flash(str(problem.detail), "warn")
     else:
-        flash(_("Order %(number)s was cancelled. There is nothing to pay.", number=shown_number), "good")
+        if payment_standing(db.session(), own_order(shown_number)).paid_fen:
+            flash(_("Order %(number)s was cancelled. What you paid is on its way back.", number=shown_number), "good")
+        else:
+            flash(_("Order %(number)s was cancelled. There is nothing to pay.", number=shown_number), "good")
     return redirect(url_for("orders_pages.order", number=shown_number), 303)
 
 

@@ -16,8 +16,10 @@ from orders.cart import Change, Limit
 from orders.cart_contents import CartView, order_cart, order_placed_with, read_cart
 from orders.checkout import Delivery, OrderDraft, Pickup, quote
 from orders.models import Order
+from orders.payments.providers import payment_gateway
 from orders.pickup import CounterChoice, choices, district_name, districts, middle_of
 from orders.pricing import Quote
+from orders.states import OrderStatus
 from orders.views.checkout_form import CheckoutForm
 from orders.views.visitor import owner, owner_who_buys, remember
 from shop.accounts.models import Address, User
@@ -175,7 +177,7 @@ def quotes_for(contents: CartView) -> tuple[Quote, Quote]:
 
 def checkout_page(form: CheckoutForm, contents: CartView, problem: DomainError | None = None) -> Any:
     """The page with everything that was typed; it shows (and its hidden fields hold) today's totals."""
-    form.offer(districts(db.session()))
+    form.offer(districts(db.session()), online=payment_gateway() is not None)
     counters = counters_for(form, contents)
     try:
         collected, delivered = quotes_for(contents)
@@ -213,10 +215,10 @@ def place() -> AnyResponse | Any:
     form, contents, buyer = CheckoutForm(), read_cart(db.session(), owner()), owner()
     earlier = order_placed_with(db.session(), form.placement_key())
     if earlier is not None:
-        return show_placed(earlier.number)
+        return show_placed(earlier)
     if not contents.lines:
         return redirect(url_for("orders_storefront.cart"), 303)
-    form.offer(districts(db.session()))
+    form.offer(districts(db.session()), online=payment_gateway() is not None)
     counters = counters_for(form, contents)
     if "nearby" in request.form:
         form.counter.data = None
@@ -240,10 +242,11 @@ def place() -> AnyResponse | Any:
             raise
         return checkout_page(form, contents, Busy())
     current_app.logger.info("order placed", extra={"order": placed.number})
-    return show_placed(placed.number)
+    return show_placed(placed)
 
 
-def show_placed(number: str) -> AnyResponse:
-    """Send the customer to the order's page, which this browser may open from now on."""
-    remember(number)
-    return redirect(url_for("orders_pages.order", number=number), 303)
+def show_placed(order: Order) -> AnyResponse:
+    """Send the customer to the order's page, or to pay it; this browser may open both from now on."""
+    remember(order.number)
+    waits = order.status == OrderStatus.AWAITING_PAYMENT
+    return redirect(url_for("payments.pay" if waits else "orders_pages.order", number=order.number), 303)

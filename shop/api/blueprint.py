@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import marshmallow as ma
@@ -43,17 +43,36 @@ class ApiBlueprint(Blueprint):
         super().__init__(name, import_name, url_prefix=PREFIX, description=description)
         self._prepare_doc_cbks.append(complete)
 
-    def creates(self, schema: type[ma.Schema], status: int = 201) -> Callable[[View], View]:
-        """Answer with `schema`; the view is run in one transaction, and once per Idempotency-Key."""
+    def creates(
+        self,
+        schema: type[ma.Schema],
+        status: int = 201,
+        *,
+        before: Callable[..., None] | None = None,
+        after: Callable[[dict[str, Any]], None] | None = None,
+    ) -> Callable[[View], View]:
+        """Answer with `schema`; the view is run in one transaction, and once per Idempotency-Key.
+
+        What must talk to the outside does so `before` the transaction (with the view's arguments), or `after` it,
+        where it may complete the answer; an answer given again is completed again.
+        """
 
         def decorate(view: View) -> View:
             @wraps(view)
             def once(*args: Any, **kwargs: Any) -> Response:
-                return answer_once(lambda: cast("dict[str, Any]", schema().dump(view(*args, **kwargs))), status)
+                if before is not None:
+                    before(*args, **kwargs)
+                work = partial(dumped, schema, view, *args, **kwargs)
+                return answer_once(work, status, after)
 
             return cast(View, self.doc(parameters=[KEY_PARAMETER])(self.response(status, schema)(once)))
 
         return decorate
+
+
+def dumped(schema: type[ma.Schema], view: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """What the view answers, in the schema's shape."""
+    return cast("dict[str, Any]", schema().dump(view(*args, **kwargs)))
 
 
 def door(*who: str, scope: str | None = None, refuses: tuple[int, ...] = ()) -> Callable[[View], View]:

@@ -60,16 +60,23 @@ def asked() -> Asked | None:
     return Asked(f"user:{person.id}" if person else "guest", key, f"{request.method} {request.path}", digest)
 
 
-def answer_once(work: Callable[[], dict[str, Any]], status: int) -> Response:
+def answer_once(
+    work: Callable[[], dict[str, Any]], status: int, after: Callable[[dict[str, Any]], None] | None = None
+) -> Response:
     """Do `work` and commit it; the same request under the same key gets the first one's answer again.
+
+    `after` may complete the answer with what is not ours to keep, when the transaction is over.
 
     Raises KeyUsedOtherwise, and whatever `work` raises.
     """
     wanted = asked()
     session = db.session()
     if wanted is None:
-        return answer(in_transaction(session, work), status)
-    body, kept_status, replayed = in_transaction(session, lambda: first_or_again(session, wanted, work, status))
+        body, kept_status, replayed = in_transaction(session, work), status, False
+    else:
+        body, kept_status, replayed = in_transaction(session, lambda: first_or_again(session, wanted, work, status))
+    if after is not None:
+        after(body)
     response = answer(body, kept_status)
     if replayed:
         response.headers["Idempotent-Replayed"] = "true"

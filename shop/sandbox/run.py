@@ -19,6 +19,7 @@ from shop.sandbox.mail import MailSink
 from shop.sandbox.postgres import Postgres
 from shop.sandbox.processes import PR_SET_PDEATHSIG, SandboxError
 from shop.sandbox.redis import Redis
+from shop.sandbox.stripe.part import StripeStandIn
 from shop.sandbox.supervisor import Child, Supervisor
 
 SECONDS_TO_BE_READY = 180
@@ -35,7 +36,7 @@ WORKERS = {"route": ("route", 2), "notify": ("notify,webhook", 2), "bulk": ("bul
 
 PUBLISHED = (
     *("APP_ENV", "PORT", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_SINK_FOLDER"),
-    *("SECRET_KEY", "SECURITY_PASSWORD_SALT"),
+    *("SECRET_KEY", "SECURITY_PASSWORD_SALT", "STRIPE_API_BASE", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRETS"),
 )
 
 
@@ -56,7 +57,7 @@ class Shop:
 
 
 def start_services(shop: Shop) -> None:
-    """Start a private service for each of DATABASE_URL, REDIS_URL and SMTP_URL that is not set."""
+    """Start a private service for each of DATABASE_URL, REDIS_URL, SMTP_URL and STRIPE_SECRET_KEY that is not set."""
     root, env, supervisor = shop.folder.path, shop.env, shop.supervisor
     if "DATABASE_URL" not in env:
         postgres = Postgres(root / "postgres")
@@ -73,6 +74,11 @@ def start_services(shop: Shop) -> None:
         supervisor.add_part("mail", mail)
         env["SMTP_URL"], env["MAIL_SINK_FOLDER"] = mail.url, str(mail.mails)
         supervisor.say("mail", f"mails go to the mailbox at http://127.0.0.1:{env['PORT']}/sandbox/mail")
+    if env["APP_ENV"] == "development" and "STRIPE_SECRET_KEY" not in env:
+        stripe = StripeStandIn(root / "stripe", to=f"http://127.0.0.1:{env['PORT']}/webhooks/stripe")
+        supervisor.add_part("stripe", stripe)
+        env.update(stripe.environment)
+        supervisor.say("stripe", "no STRIPE_SECRET_KEY: a stand-in takes payments, and you play the customer")
 
 
 def prepare_database(shop: Shop) -> None:

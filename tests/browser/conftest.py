@@ -23,6 +23,7 @@ from shop.sandbox.folder import PROJECT
 from shop.sandbox.mail import MailSink
 from shop.sandbox.processes import free_port, wait_until
 from shop.sandbox.services import scratch_folder, start_mail_sink
+from shop.sandbox.stripe.part import StripeStandIn
 from tests.conftest import Servers, settings_for
 from tests.faults.harness import processes
 
@@ -121,8 +122,10 @@ def shop(servers: Servers, template_database: str) -> Iterator[Market]:
         seed_shop(db.session(), with_accounts=True)
         db.session.remove()
         db.engine.dispose()
-    with scratch_folder() as folder, ended(start_mail_sink(folder)) as mail:
-        extra = {"PORT": str(port), "MAIL_SINK_FOLDER": str(mail.mails), "FAIL_POINTS": "false"}
+    with contextlib.ExitStack() as stack, scratch_folder() as folder, ended(start_mail_sink(folder)) as mail:
+        stripe = StripeStandIn(folder / "stripe", to=f"http://127.0.0.1:{port}/webhooks/stripe").start()
+        stack.callback(stripe.stop)
+        extra = {"PORT": str(port), "MAIL_SINK_FOLDER": str(mail.mails), "FAIL_POINTS": "false", **stripe.environment}
         with processes(database_url, servers.redis_url, smtp_url=mail.url, extra=extra) as children:
             children.worker(processes=1)
             children.relay()

@@ -48,7 +48,8 @@ def test_a_guest_places_reads_and_cancels_an_order(client: FlaskClient, session:
     assert placed["total_fen"] == 9_000
     assert placed["status"] == "confirmed"
     assert placed["counter"] == "WH-1"
-    assert placed["payment"] == {"method": "at_counter", "status": "due", "paid_fen": 0, "refunded_fen": 0}
+    due = {"method": "at_counter", "status": "due", "paid_fen": 0, "refunded_fen": 0, "returning_fen": 0}
+    assert placed["payment"] == due | {"intent": None, "client_secret": None, "expires_at": None}
     assert placed["lines"] == [
         {"sku": "EGG-30", "names": placed["lines"][0]["names"], "quantity": 2, "cancelled": 0, "price_fen": 4_500,
          "total_fen": 9_000}

@@ -49,7 +49,23 @@ KINDS: dict[str, OrderWords] = {
         shows_code=True,
     ),
     "cancelled": OrderWords(
-        _l("Your order %(number)s was cancelled"), _l("The order is cancelled. There is nothing to pay.")
+        _l("Your order %(number)s was cancelled"),
+        _l("The order is cancelled. There is nothing to pay; what was paid goes back the way it came."),
+    ),
+    "refund_started": OrderWords(
+        _l("Money for order %(number)s is on its way back"),
+        _l(
+            "We are giving money back to you, the way you paid. Your bank or wallet may need a few days;"
+            " we write again when it is there."
+        ),
+    ),
+    "refunded": OrderWords(
+        _l("Money for order %(number)s was given back"),
+        _l("Your bank or wallet has it now. You see it in its list of movements."),
+    ),
+    "refund_failed": OrderWords(
+        _l("Money for order %(number)s could not be given back"),
+        _l("Your bank or wallet refused it. Nothing is lost: we are looking for another way and will write to you."),
     ),
     "expired": OrderWords(
         _l("Your order %(number)s has ended"),

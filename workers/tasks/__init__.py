@@ -2,5 +2,6 @@
 
 import workers.tasks.mails
 import workers.tasks.notices
+import workers.tasks.payments
 import workers.tasks.routing
 import workers.tasks.webhooks  # noqa: F401

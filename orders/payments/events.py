@@ -1,0 +1,157 @@
+"""What the provider tells us: kept as it came, counted once, and taken as a hint to look for ourselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from orders.payments.gateway import DisputeSeen, MissingAtProvider, PaymentGateway
+from orders.payments.ledger import enter, find
+from orders.payments.models import Dispute, Payment, ProviderEvent, ReconciliationRun
+from orders.payments.refunds import adopt_refund, lock_payment, sync_refund
+from orders.payments.states import CURRENCY
+from orders.payments.sync import apply_intent, sync_payment
+from shop.clock import utcnow
+from shop.db import in_transaction, table_of
+from shop.errors import Invalid
+from shop.outbox import emit
+
+CLOSED_DISPUTES = {"won", "lost", "warning_closed", "prevented"}
+# Events of before this are no news any more: look-ups by object find their money.
+OLDEST_NEWS = timedelta(days=3)
+
+
+def keep_event(session: Session, payload: Mapping[str, Any], via: str, gateway: PaymentGateway) -> bool:
+    """Write an event down and have it worked on; False when it was known. Raises Invalid for what is no event."""
+    thing = (payload.get("data") or {}).get("object") if isinstance(payload.get("data"), Mapping) else None
+    if not isinstance(thing, Mapping) or not all(isinstance(payload.get(name), str) for name in ("id", "type")):
+        raise Invalid("not an event")
+    if bool(payload.get("livemode")) != gateway.livemode:
+        find(session, "wrong_mode", str(payload["id"]), theirs={"livemode": bool(payload.get("livemode"))})
+        return False
+    table = table_of(ProviderEvent)
+    statement = insert(table).values(
+        event_ref=payload["id"], type=payload["type"], object_ref=str(thing.get("id", "")),
+        api_version=str(payload.get("api_version") or ""), livemode=gateway.livemode, payload=dict(payload), via=via,
+        created_at=datetime.fromtimestamp(int(payload.get("created", 0)), UTC),
+    )  # fmt: skip
+    kept = statement.on_conflict_do_update(index_elements=["event_ref"], set_={"seen": table.c.seen + 1})
+    seen = session.scalar(kept.returning(table.c.seen))
+    if seen == 1:
+        emit(session, "payment.event", str(payload["id"]), {"event_ref": payload["id"]})
+    return bool(seen == 1)
+
+
+def work_on_event(session: Session, gateway: PaymentGateway, event_ref: str) -> None:
+    """Look at what the event speaks of. Safe to repeat. Raises GatewayDown."""
+    event = session.get_one(ProviderEvent, event_ref)
+    kind, ref, thing, done = event.type, event.object_ref, event.payload["data"]["object"], event.done_at
+    session.commit()
+    if done is None:
+        if kind.startswith("payment_intent."):
+            intent_event(session, gateway, ref, thing)
+        elif kind.startswith("refund."):
+            sync_refund(session, gateway, ref)
+        elif kind == "charge.refunded":
+            for seen in gateway.refunds_of(str(thing.get("payment_intent") or "")):
+                adopt_refund(session, seen)
+        elif kind.startswith("charge.dispute."):
+            sync_dispute(session, gateway, ref)
+    in_transaction(session, lambda: close_event(session, event_ref))
+
+
+def close_event(session: Session, event_ref: str) -> None:
+    """Nothing more to do for it."""
+    session.get_one(ProviderEvent, event_ref).done_at = utcnow()
+
+
+def intent_event(session: Session, gateway: PaymentGateway, ref: str, told: Mapping[str, Any]) -> None:
+    """Something happened to a payment: ours by its id or by what its metadata say, or nobody's."""
+    try:
+        seen = gateway.read_intent(ref)
+    except MissingAtProvider:
+        in_transaction(session, lambda: find(session, "payment_unknown_at_provider", ref))
+        return
+    payment_id = session.scalar(select(Payment.id).where(Payment.intent_ref == ref))
+    named = seen.metadata.get("payment_id", "")
+    if payment_id is None and named.isdecimal():
+        payment_id = session.scalar(select(Payment.id).where(Payment.id == int(named), Payment.intent_ref.is_(None)))
+    session.rollback()
+    if payment_id is None:
+        if seen.received_fen:
+            theirs = {"fen": seen.received_fen, "metadata": dict(seen.metadata)}
+            in_transaction(session, lambda: find(session, "orphan_payment", ref, theirs=theirs))
+        return
+    found = payment_id
+    in_transaction(session, lambda: compare(session, found, ref, told))
+    in_transaction(session, lambda: apply_intent(session, found, seen))
+
+
+def compare(session: Session, payment_id: int, ref: str, told: Mapping[str, Any]) -> None:
+    """What was told must fit what was asked; when it does not, a person is told. The truth is read in any case."""
+    payment = session.get_one(Payment, payment_id)
+    ours = {"amount": payment.amount_fen, "currency": CURRENCY, "order_id": str(payment.order_id)}
+    theirs = {
+        "amount": told.get("amount"), "currency": told.get("currency"),
+        "order_id": (told.get("metadata") or {}).get("order_id"),
+    }  # fmt: skip
+    if ours != theirs:
+        find(session, "event_differs", ref, order_id=payment.order_id, ours=ours, theirs=theirs)
+
+
+def sync_dispute(session: Session, gateway: PaymentGateway, dispute_ref: str) -> None:
+    """Look at a dispute and write down how it stands."""
+    seen = gateway.read_dispute(dispute_ref)
+    in_transaction(session, lambda: apply_dispute(session, seen))
+
+
+def apply_dispute(session: Session, seen: DisputeSeen) -> None:
+    """A dispute blocks refunds while it is open; what the bank took back and gave again stands in the ledger."""
+    payment_id = session.scalar(select(Payment.id).where(Payment.intent_ref == seen.intent_ref))
+    if payment_id is None:
+        find(session, "orphan_dispute", seen.ref, theirs={"intent": seen.intent_ref, "fen": seen.amount_fen})
+        return
+    order, payment = lock_payment(session, payment_id)
+    known = session.scalar(select(Dispute).where(Dispute.dispute_ref == seen.ref))
+    if known is None:
+        known = Dispute(payment_id=payment.id, dispute_ref=seen.ref, amount_fen=seen.amount_fen, status=seen.status)
+        session.add(known)
+        find(session, "dispute", seen.ref, order_id=order.id, theirs={"fen": seen.amount_fen, "reason": seen.reason})
+    known.status, known.reason, known.due_at = seen.status, seen.reason, seen.due_at
+    closed = seen.status in CLOSED_DISPUTES
+    known.closed_at = (known.closed_at or utcnow()) if closed else None
+    enter(session, "dispute", seen.ref, -seen.amount_fen, payment, "payment provider")
+    if seen.status in {"won", "warning_closed", "prevented"}:
+        enter(session, "dispute_won", seen.ref, seen.amount_fen, payment, "payment provider")
+
+
+def fetch_events(session: Session, gateway: PaymentGateway) -> int:
+    """Read the provider's list of events after the last one read: what its messages lost. How many were new."""
+    cursor = session.scalar(
+        select(ReconciliationRun.cursor)
+        .where(ReconciliationRun.kind == "events", ReconciliationRun.cursor.is_not(None))
+        .order_by(ReconciliationRun.id.desc())
+        .limit(1)
+    )
+    session.commit()
+    new, seen, begun = 0, 0, utcnow()
+    for payload in gateway.events_after(cursor, begun - OLDEST_NEWS):
+        new += in_transaction(session, lambda: keep_event(session, payload, "poll", gateway))  # noqa: B023
+        seen, cursor = seen + 1, payload["id"]
+    if seen:
+        run = ReconciliationRun(kind="events", cursor=cursor, seen=seen, differences=new, finished_at=utcnow())
+        session.add(run)
+        session.commit()
+    return new
+
+
+def look_again(session: Session, gateway: PaymentGateway, payment_id: int) -> None:
+    """The office's button, and the customer's page: look at the provider now, the payment and its refunds."""
+    seen = sync_payment(session, gateway, payment_id)
+    for refund in gateway.refunds_of(seen.ref):
+        adopt_refund(session, refund)

@@ -1,0 +1,144 @@
+"""The office's doors to money: what needs a person, refunds, the ledger to take along."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as AnyResponse
+
+from orders.office.money import ledger_csv, money_page, paid_payment, settle_finding
+from orders.office.timeline import order_for_office
+from orders.payments.paying import look_at_all
+from orders.payments.providers import payment_gateway
+from orders.payments.refunds import (
+    Wish,
+    approve_refund,
+    decline_refund,
+    lock_payment,
+    note_manual,
+    request_refund,
+    retry_refund,
+)
+from shop.accounts.policy import allow, current_actor
+from shop.clock import utcnow
+from shop.db import db, in_transaction
+from shop.errors import DomainError, Invalid, NotFound
+
+office_money = Blueprint("office_money", __name__, url_prefix="/office/money")
+
+# Why a person gives money back; the shop's own clerks have more reasons.
+REASONS = ("goodwill", "short", "weight")
+
+
+@office_money.get("")
+@allow("office")
+def money() -> str:
+    """What about money waits for somebody."""
+    return render_template("office/money.html", money=money_page(db.session()))
+
+
+@office_money.get("/ledger.csv")
+@allow("office")
+def ledger() -> Response:
+    """Every movement of money, for a spreadsheet."""
+    response = Response(stream_with_context(ledger_csv(db.session())), mimetype="text/csv")
+    response.headers["Content-Disposition"] = 'attachment; filename="ledger.csv"'
+    return response
+
+
+def attempt(work: Callable[[], Any], good: str, target: str) -> AnyResponse:
+    """Do it in one transaction, say how it went, go back."""
+    try:
+        in_transaction(db.session(), work)
+    except DomainError as refusal:
+        flash(str(refusal.detail), "bad")
+    else:
+        flash(good, "good")
+    return redirect(target, 303)
+
+
+@office_money.post("/findings/<int:finding_id>")
+@allow("office")
+def settle(finding_id: int) -> AnyResponse:
+    """A finding was dealt with."""
+    note, actor = request.form.get("note", ""), current_actor()
+    work = lambda: settle_finding(db.session(), finding_id, note, actor)  # noqa: E731
+    return attempt(work, _("The finding is settled."), url_for("office_money.money"))
+
+
+@office_money.post("/refunds/<int:refund_id>/<step>")
+@allow("office")
+def refund_step(refund_id: int, step: str) -> AnyResponse:
+    """Agree to a proposed refund or not; try a failed one again or note how it was paid."""
+    actor, reference, session = current_actor(), request.form.get("reference", ""), db.session()
+    steps: dict[str, Callable[[], Any]] = {
+        "agree": lambda: approve_refund(session, refund_id, actor, utcnow()),
+        "decline": lambda: decline_refund(session, refund_id, actor),
+        "retry": lambda: retry_refund(session, refund_id, actor, utcnow()),
+        "manual": lambda: note_manual(session, refund_id, reference, actor),
+    }
+    if step not in steps:
+        raise NotFound
+    return attempt(steps[step], _("Done."), url_for("office_money.money"))
+
+
+def found_id(number: str) -> tuple[int, str]:
+    """The order's id, and the address of its page."""
+    order = order_for_office(db.session(), number)
+    if order is None:
+        raise NotFound
+    return order.id, url_for("office_orders.order", number=order.number)
+
+
+@office_money.post("/orders/<number>/refund")
+@allow("office")
+def refund(number: str) -> AnyResponse:
+    """Give money back for a paid order."""
+    order_id, page = found_id(number)
+    actor, form = current_actor(), request.form
+
+    def work() -> None:
+        wish = Wish(typed_fen(form.get("amount", "")), typed_reason(form.get("why", "")), form.get("note", "")[:500])
+        _order, payment = lock_payment(db.session(), paid_payment(db.session(), order_id))
+        request_refund(db.session(), payment, wish, actor, utcnow())
+
+    return attempt(work, _("The refund is decided. The customer is told."), page)
+
+
+@office_money.post("/orders/<number>/look")
+@allow("office")
+def look(number: str) -> AnyResponse:
+    """Ask the provider how the order's money stands."""
+    order_id, page = found_id(number)
+    gateway = payment_gateway()
+    if gateway is None:
+        raise NotFound
+    try:
+        look_at_all(db.session(), gateway, order_id)
+    except DomainError as refusal:
+        flash(str(refusal.detail), "bad")
+    else:
+        flash(_("The provider was asked."), "good")
+    return redirect(page, 303)
+
+
+def typed_fen(text: str) -> int:
+    """Yuan as typed, with at most two decimals, in fen. Raises Invalid."""
+    try:
+        fen = Decimal(text.strip().lstrip("¥")) * 100
+    except InvalidOperation:
+        raise Invalid(_("Please enter an amount"), errors=[{"field": "amount"}]) from None
+    if not fen.is_finite() or fen != int(fen) or not 0 < fen < 10**8:
+        raise Invalid(_("Please enter an amount"), errors=[{"field": "amount"}])
+    return int(fen)
+
+
+def typed_reason(text: str) -> str:
+    """Why. Raises Invalid."""
+    if text not in REASONS:
+        raise Invalid(errors=[{"field": "why"}])
+    return text

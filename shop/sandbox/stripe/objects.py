@@ -1,0 +1,110 @@
+"""The shapes of Stripe's objects (API 2026-08-26.dahlia), as far as the shop reads and its schema demands."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Any
+
+API_VERSION = "2026-08-26.dahlia"
+Thing = dict[str, Any]
+
+
+def new_id(prefix: str) -> str:
+    """An id as Stripe makes them."""
+    return f"{prefix}_{secrets.token_hex(12)}"
+
+
+def base(kind: str, prefix: str) -> Thing:
+    """What every object has."""
+    return {"id": new_id(prefix), "object": kind, "created": int(time.time()), "livemode": False}
+
+
+def payment_intent(params: Thing) -> Thing:
+    """docs.stripe.com/api/payment_intents/object"""
+    one = base("payment_intent", "pi")
+    return one | {
+        "amount": params["amount"], "amount_capturable": 0, "amount_details": {"tip": {}}, "amount_received": 0,
+        "application": None, "application_fee_amount": None, "automatic_payment_methods": None, "canceled_at": None,
+        "cancellation_reason": None, "capture_method": "automatic_async",
+        "client_secret": f"{one['id']}_secret_{secrets.token_hex(8)}", "confirmation_method": "automatic",
+        "currency": params["currency"], "customer": None, "description": params.get("description"),
+        "excluded_payment_method_types": None, "last_payment_error": None, "latest_charge": None,
+        "metadata": params.get("metadata", {}), "next_action": None, "on_behalf_of": None, "payment_method": None,
+        "payment_method_configuration_details": None, "payment_method_options": {},
+        "payment_method_types": params["payment_method_types"], "processing": None,
+        "receipt_email": params.get("receipt_email"), "review": None, "setup_future_usage": None, "shipping": None,
+        "statement_descriptor": None, "statement_descriptor_suffix": None, "status": "requires_payment_method",
+        "transfer_data": None, "transfer_group": None,
+    }  # fmt: skip
+
+
+def payment_method(params: Thing) -> Thing:
+    """docs.stripe.com/api/payment_methods/object"""
+    kind = params["type"]
+    one = base("payment_method", "pm") | {
+        "allow_redisplay": "unspecified", "customer": None, "metadata": {}, "type": kind,
+        "billing_details": {"address": None, "email": None, "name": None, "phone": None, "tax_id": None},
+        kind: {},
+    }  # fmt: skip
+    if kind == "card":
+        one["card"] = {
+            "brand": "visa", "checks": None, "country": "US", "exp_month": 12, "exp_year": 2034, "funding": "credit",
+            "last4": "4242", "display_brand": "visa", "fingerprint": None, "generated_from": None, "networks": None,
+            "regulated_status": "unregulated", "three_d_secure_usage": {"supported": True}, "wallet": None,
+        }  # fmt: skip
+    return one
+
+
+def charge(intent: Thing, method: Thing) -> Thing:
+    """docs.stripe.com/api/charges/object"""
+    kind = method["type"]
+    details: Thing = {"type": kind, kind: {}}
+    if kind == "card":
+        details["card"] = {
+            "brand": "visa", "checks": None, "country": "US", "exp_month": 12, "exp_year": 2034, "funding": "credit",
+            "last4": "4242", "network": "visa", "three_d_secure": None, "wallet": None, "amount_authorized": None,
+            "mandate": None, "installments": None, "authorization_code": None,
+        }  # fmt: skip
+    return base("charge", "ch" if kind == "card" else "py") | {
+        "amount": intent["amount"], "amount_captured": intent["amount"], "amount_refunded": 0, "application": None,
+        "application_fee": None, "application_fee_amount": None, "balance_transaction": None,
+        "billing_details": {"address": None, "email": None, "name": None, "phone": None, "tax_id": None},
+        "calculated_statement_descriptor": None, "captured": True, "currency": intent["currency"], "customer": None,
+        "description": intent["description"], "disputed": False, "failure_balance_transaction": None,
+        "failure_code": None, "failure_message": None, "fraud_details": {}, "metadata": intent["metadata"],
+        "on_behalf_of": None, "outcome": None, "paid": True, "payment_intent": intent["id"],
+        "payment_method": method["id"], "payment_method_details": details, "presentment_details": None,
+        "receipt_email": intent["receipt_email"], "receipt_number": None, "receipt_url": None, "refunded": False,
+        "review": None, "shipping": None, "source_transfer": None, "statement_descriptor": None,
+        "statement_descriptor_suffix": None, "status": "succeeded", "transfer_data": None, "transfer_group": None,
+    }  # fmt: skip
+
+
+def refund(charged: Thing, params: Thing) -> Thing:
+    """docs.stripe.com/api/refunds/object"""
+    return base("refund", "re") | {
+        "amount": params["amount"], "balance_transaction": None, "charge": charged["id"],
+        "currency": charged["currency"], "destination_details": None, "metadata": params.get("metadata", {}),
+        "payment_intent": charged["payment_intent"], "reason": params.get("reason"), "receipt_number": None,
+        "source_transfer_reversal": None, "status": "succeeded", "transfer_reversal": None,
+    }  # fmt: skip
+
+
+def balance_transaction(kind: str, source: Thing, amount: int, fee: int) -> Thing:
+    """docs.stripe.com/api/balance_transactions/object"""
+    now = int(time.time())
+    return {
+        "id": new_id("txn"), "object": "balance_transaction", "created": now, "available_on": now, "amount": amount,
+        "balance_type": "payments", "currency": source["currency"], "description": None, "exchange_rate": None,
+        "fee": fee, "fee_details": [], "net": amount - fee, "reporting_category": kind, "source": source["id"],
+        "status": "available", "type": kind,
+    }  # fmt: skip
+
+
+def event(kind: str, thing: Thing) -> Thing:
+    """docs.stripe.com/api/events/object"""
+    return base("event", "evt") | {
+        "api_version": API_VERSION, "data": {"object": thing}, "pending_webhooks": 1,
+        "request": {"id": None, "idempotency_key": None}, "type": kind,
+    }  # fmt: skip
