@@ -11,7 +11,7 @@ CODE := shop catalogue orders workers tests .ci wsgi.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help run test faults restore-drill lint fmt bench bench-routing clean forget shop i18n migrations-check lock setup setup-dev browser
+.PHONY: help run test faults soak-payments restore-drill lint fmt bench bench-routing clean forget shop i18n migrations-check lock setup setup-dev browser
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ test: lint browser ## everything a change must pass; make test ARGS="tests/order
 
 faults: setup-dev browser $(CATALOGUES) ## the experiments of docs/reliability.md in full size, with a table of figures; ARGS go to pytest
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 $(ARGS)
+
+soak-payments: setup-dev $(CATALOGUES) ## 500 orders while messages and calls are lost, then both books compared; SOAK_SEED=7 draws another day
+	@FULL_SIZE=1 $(BIN)/python -m pytest -q -s -o timeout=3600 tests/payments/test_soak.py $(ARGS)
 
 restore-drill: setup-dev $(CATALOGUES) ## dump a shop at work, restore it elsewhere, prove its invariants, sell from it
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 tests/drill $(ARGS)
@@ -77,8 +80,10 @@ browser:
 	@.ci/environment requirements-sandbox.lock
 	@touch $@
 
-.venv/ready-dev: requirements-dev.lock pyproject.toml .ci/environment
+.venv/ready-dev: requirements-dev.lock requirements-spec.lock pyproject.toml .ci/environment
 	@.ci/environment requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python --require-hashes \
+		-r requirements-spec.lock
 	@touch .venv/ready $@
 
 %.mo: %.po | setup

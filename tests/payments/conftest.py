@@ -23,6 +23,7 @@ from orders.payments.gateway import PaymentGateway
 from orders.payments.models import Finding, MoneyEntry, Payment, Refund
 from orders.payments.paying import begin
 from orders.payments.providers import payment_gateway
+from orders.payments.stripe_gateway import StripeGateway
 from shop.app import create_app
 from shop.clock import utcnow
 from shop.db import db
@@ -32,6 +33,7 @@ from shop.sandbox.stripe.messenger import sign
 from shop.sandbox.stripe.part import StripeStandIn
 from tests.builders import GUEST, Builder
 from tests.conftest import settings_for
+from tests.payments.contract import CheckedClient
 from workers import tasks  # noqa: F401  the topics
 from workers.jobs import run_job
 
@@ -51,7 +53,9 @@ def provider() -> Iterator[StripeStandIn]:
 def app(database_url: str, redis_url: str, provider: StripeStandIn) -> Iterator[Flask]:
     """The shop, taking money online."""
     stripe = {name.lower(): value for name, value in provider.environment.items()}
-    application = create_app(settings_for(database_url, redis_url).model_copy(update=stripe))
+    settings = settings_for(database_url, redis_url).model_copy(update=stripe)
+    application = create_app(settings)
+    application.extensions["payment_gateway"] = StripeGateway(settings, CheckedClient(timeout=10))
     with application.app_context():
         yield application
         db.session.remove()

@@ -243,7 +243,7 @@ class Account:
         charged = self.get("charges", charge_ref)
         made = self.put("disputes", objects.base("dispute", "dp") | {
             "amount": charged["amount"], "balance_transactions": [], "charge": charge_ref,
-            "currency": charged["currency"], "enhanced_eligibility_types": [], "evidence": {},
+            "currency": charged["currency"], "enhanced_eligibility_types": [], "evidence": {"enhanced_evidence": {}},
             "evidence_details": {"due_by": charged["created"] + 7 * 86400, "enhanced_eligibility": {},
                                  "has_evidence": False, "past_due": False, "submission_count": 0},
             "is_charge_refundable": False, "metadata": {}, "payment_intent": charged["payment_intent"],

@@ -74,7 +74,7 @@ def charge(intent: Thing, method: Thing) -> Thing:
         "description": intent["description"], "disputed": False, "failure_balance_transaction": None,
         "failure_code": None, "failure_message": None, "fraud_details": {}, "metadata": intent["metadata"],
         "on_behalf_of": None, "outcome": None, "paid": True, "payment_intent": intent["id"],
-        "payment_method": method["id"], "payment_method_details": details, "presentment_details": None,
+        "payment_method": method["id"], "payment_method_details": details,
         "receipt_email": intent["receipt_email"], "receipt_number": None, "receipt_url": None, "refunded": False,
         "review": None, "shipping": None, "source_transfer": None, "statement_descriptor": None,
         "statement_descriptor_suffix": None, "status": "succeeded", "transfer_data": None, "transfer_group": None,
@@ -85,7 +85,7 @@ def refund(charged: Thing, params: Thing) -> Thing:
     """docs.stripe.com/api/refunds/object"""
     return base("refund", "re") | {
         "amount": params["amount"], "balance_transaction": None, "charge": charged["id"],
-        "currency": charged["currency"], "destination_details": None, "metadata": params.get("metadata", {}),
+        "currency": charged["currency"], "metadata": params.get("metadata", {}),
         "payment_intent": charged["payment_intent"], "reason": params.get("reason"), "receipt_number": None,
         "source_transfer_reversal": None, "status": "succeeded", "transfer_reversal": None,
     }  # fmt: skip
