@@ -41,6 +41,13 @@ class GatewayRefused(Exception):
         self.code = code
 
 
+class NotAccepted(GatewayDown):
+    """The provider will not take this payment as it was asked (its smallest sum, say); a person is told."""
+
+    code: ClassVar[str] = "payment_not_accepted"
+    title = _l("This order cannot be paid online. Please order again and pay at the counter.")
+
+
 class BadSignature(Exception):
     """A message that says it is from the provider and is not, or is too old."""
 

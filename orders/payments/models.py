@@ -60,7 +60,7 @@ class Payment(HasId, HasTimes, Base):
         CheckConstraint("received_fen >= 0", name="received"),
         CheckConstraint("currency = 'cny'", name="currency"),
         CheckConstraint("means IN ('card', 'alipay', 'wechat_pay')", name="means"),
-        CheckConstraint("state = 'creating' OR intent_ref IS NOT NULL", name="known_to_provider"),
+        CheckConstraint("state IN ('creating', 'canceled') OR intent_ref IS NOT NULL", name="known_to_provider"),
         # One live attempt an order: a second press of a button finds the first.
         Index(
             "uq_payment_live",

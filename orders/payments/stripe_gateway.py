@@ -70,10 +70,11 @@ class StripeGateway:
         errors = self._stripe
         try:
             return call()
-        except (errors.APIConnectionError, errors.RateLimitError) as error:
+        except (errors.APIConnectionError, errors.RateLimitError, errors.AuthenticationError) as error:
+            # A wrong or expired key says nothing about the payment: somebody mends the settings, and it is asked again.
             raise GatewayDown(str(error)) from error
         except errors.StripeError as error:
-            if error.http_status is None or error.http_status >= 500 or error.http_status == 409:
+            if error.http_status is None or error.http_status >= 500 or error.http_status in {403, 409}:
                 fault = error.http_status is not None and error.http_status >= 500
                 raise GatewayDown(str(error), answered=fault) from error
             code = error.code or error.__class__.__name__

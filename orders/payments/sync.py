@@ -6,6 +6,7 @@ Webhook, return page, poll, expiry, reconciliation and the office's button all e
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -15,7 +16,7 @@ from catalogue.stock.availability import InsufficientStock, promise
 from catalogue.stock.models import Channel
 from orders.lifecycle import confirm_order, reinstate_order
 from orders.models import Order, Reservation
-from orders.payments.gateway import GatewayDown, GatewayRefused, IntentSeen, IntentWish, PaymentGateway
+from orders.payments.gateway import GatewayDown, GatewayRefused, IntentSeen, IntentWish, NotAccepted, PaymentGateway
 from orders.payments.ledger import enter, find
 from orders.payments.models import Payment
 from orders.payments.refunds import CASHIER, Wish, give_back_surplus, lock_payment, request_refund
@@ -77,6 +78,10 @@ def sync_payment(session: Session, gateway: PaymentGateway, payment_id: int) -> 
         answered = down.answered
         in_transaction(session, lambda: look_later(session, payment_id, answered=answered))
         raise
+    except GatewayRefused as refusal:
+        code = refusal.code
+        in_transaction(session, lambda: note_refusal(session, payment_id, code))
+        raise NotAccepted(str(refusal)) from refusal
     in_transaction(session, lambda: apply_intent(session, payment_id, seen))
     return seen
 
@@ -107,6 +112,22 @@ def look_later(session: Session, payment_id: int, *, answered: bool) -> None:
         payment.idempotency_key = f"pay-{secrets.token_hex(16)}"
     payment.looks += 1
     payment.next_look_at = utcnow() + timedelta(seconds=seconds_to_next_look(payment.looks))
+
+
+def note_refusal(session: Session, payment_id: int, code: str) -> None:
+    """The provider will not take it: a person is told, and it is asked again later, in case that was mended."""
+    order, payment = lock_payment(session, payment_id)
+    find(session, "payment_refused", f"{payment_id}:{code}", order_id=order.id, ours={"fen": payment.amount_fen},
+         theirs={"code": code})  # fmt: skip
+    payment.last_error, payment.looks = code, payment.looks + 1
+    payment.next_look_at = utcnow() + timedelta(seconds=seconds_to_next_look(payment.looks))
+
+
+def give_up(session: Session, payment_id: int) -> None:
+    """A payment the provider never took can be paid by nobody: it is over."""
+    _order, payment = lock_payment(session, payment_id)
+    if payment.intent_ref is None:
+        payment.state = PaymentState.CANCELED.value
 
 
 def apply_intent(session: Session, payment_id: int, seen: IntentSeen) -> None:
@@ -185,7 +206,11 @@ def close_payment(session: Session, gateway: PaymentGateway, payment_id: int, *,
     session.commit()
     if state not in LIVE_PAYMENTS:
         return
-    ref = known or sync_payment(session, gateway, payment_id).ref
+    try:
+        ref = known or sync_payment(session, gateway, payment_id).ref
+    except NotAccepted:
+        in_transaction(session, lambda: give_up(session, payment_id))
+        return
     try:
         seen = gateway.cancel_intent(ref, abandoned=abandoned)
     except GatewayRefused:
@@ -224,7 +249,8 @@ def look_at_due(session: Session, gateway: PaymentGateway, now: datetime, limit:
     due = session.scalars(statement).all()
     session.commit()
     for payment_id in due:
-        sync_payment(session, gateway, payment_id)
+        with suppress(NotAccepted):  # written down already; the others go on
+            sync_payment(session, gateway, payment_id)
     return len(due)
 
 

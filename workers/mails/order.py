@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from catalogue.models import Counter, CounterHours, Product, Sku
 from orders.access import access_key
 from orders.models import Order, OrderLine
+from orders.payments.standing import payment_standing
 from shop.clock import shanghai_day, utcnow
 from shop.config import Settings
 from shop.i18n import localised
@@ -102,6 +103,7 @@ def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[Outg
             "lead": str(words.lead),
             "order": order,
             "lines": [mail_line(line) for line in order.lines],
+            "money": payment_standing(session, order),
             "code": code,
             "code_picture": f"cid:{CODE}",
             "counter": order.pickup_counter,

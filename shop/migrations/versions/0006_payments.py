@@ -101,7 +101,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("currency = 'cny'", name=op.f('ck_payment_currency')),
     sa.CheckConstraint("means IN ('card', 'alipay', 'wechat_pay')", name=op.f('ck_payment_means')),
-    sa.CheckConstraint("state = 'creating' OR intent_ref IS NOT NULL", name=op.f('ck_payment_known_to_provider')),
+    sa.CheckConstraint("state IN ('creating', 'canceled') OR intent_ref IS NOT NULL", name=op.f('ck_payment_known_to_provider')),
     sa.CheckConstraint("state IN ('creating', 'open', 'processing', 'succeeded', 'canceled')", name=op.f('ck_payment_state')),
     sa.CheckConstraint('amount_fen > 0 AND amount_fen <= 99999999', name=op.f('ck_payment_amount')),
     sa.CheckConstraint('received_fen >= 0', name=op.f('ck_payment_received')),

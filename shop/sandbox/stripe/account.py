@@ -25,6 +25,8 @@ REFUNDS = {"tok_visa_pendingRefund": "pending", "tok_visa_refundFail": "failed"}
 DISPUTES = {"tok_visa_createDispute"}
 # Stripe's price for cards of the country, near enough for books to have fees in them: 3.4 % + ¥2.00.
 FEE_PERMILLE, FEE_FEN = 34, 200
+# At least about half a US dollar (docs.stripe.com/currencies); at most eight digits.
+SMALLEST_FEN, LARGEST_FEN = 400, 99_999_999
 
 
 class Refused(Exception):
@@ -80,10 +82,9 @@ class Account:
     def create_intent(self, params: Thing) -> Thing:
         """Ask for money."""
         amount = whole(params, "amount")
-        if not 0 < amount <= 99_999_999:
-            raise Refused(
-                400, "amount_too_small" if amount < 1 else "amount_too_large", "Invalid amount", param="amount"
-            )
+        if not SMALLEST_FEN <= amount <= LARGEST_FEN:
+            code = "amount_too_small" if amount < SMALLEST_FEN else "amount_too_large"
+            raise Refused(400, code, "Invalid amount", param="amount")
         if params.get("currency") != "cny":
             raise Refused(400, "parameter_invalid_empty", "This account takes cny", param="currency")
         means = params.get("payment_method_types") or ["card"]
