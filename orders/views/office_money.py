@@ -10,7 +10,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from orders.office.money import ledger_csv, money_page, paid_payment, settle_finding
+from orders.office.money import give_back_packs, ledger_csv, money_page, paid_payment, settle_finding
 from orders.office.timeline import order_for_office
 from orders.payments.paying import look_at_all
 from orders.payments.providers import payment_gateway
@@ -97,11 +97,16 @@ def found_id(number: str) -> tuple[int, str]:
 @office_money.post("/orders/<number>/refund")
 @allow("office")
 def refund(number: str) -> AnyResponse:
-    """Give money back for a paid order."""
+    """Give money back for a paid order: whole packs of its lines, or a sum."""
     order_id, page = found_id(number)
     actor, form = current_actor(), request.form
 
+    packs = typed_packs()
+
     def work() -> None:
+        if packs:
+            give_back_packs(db.session(), order_id, packs, form.get("note", "")[:500], actor, utcnow())
+            return
         wish = Wish(typed_fen(form.get("amount", "")), typed_reason(form.get("why", "")), form.get("note", "")[:500])
         _order, payment = lock_payment(db.session(), paid_payment(db.session(), order_id))
         request_refund(db.session(), payment, wish, actor, utcnow())
@@ -124,6 +129,16 @@ def look(number: str) -> AnyResponse:
     else:
         flash(_("The provider was asked."), "good")
     return redirect(page, 303)
+
+
+def typed_packs() -> dict[int, int]:
+    """Packs to give back by line, as typed; lines left empty are left out."""
+    typed = {name.removeprefix("packs-"): text.strip() for name, text in request.form.items()}
+    return {
+        int(line_id): int(text)
+        for line_id, text in typed.items()
+        if line_id.isdecimal() and text.isdecimal() and len(text) < 6 and int(text)
+    }
 
 
 def typed_fen(text: str) -> int:

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from orders.history import order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
-from orders.office.money import refunds_of
+from orders.office.money import refundable_lines, refunds_of
 from orders.office.orders import order_tone, orders_list
 from orders.office.timeline import order_for_office, part_text, parts_of, timeline
 from orders.payments.providers import payment_gateway
@@ -57,7 +57,8 @@ def order(number: str) -> str:
     return render_template(
         "office/order.html", found=found, order=order_page(db.session(), found), parts=parts_of(db.session(), found),
         money=payment_standing(db.session(), found), moments=timeline(db.session(), found),
-        refunds=refunds_of(db.session(), found.id), part_text=part_text, tone=order_tone(found.status),
+        refunds=refunds_of(db.session(), found.id),
+        refundable=refundable_lines(db.session(), found.id), part_text=part_text, tone=order_tone(found.status),
     )  # fmt: skip
 
 
