@@ -10,6 +10,13 @@ from flask_babel import lazy_gettext as _l
 ACTIONS: dict[str, Any] = {
     "order.placed": _l("Order placed"),
     "order.moved": _l("Order moved on"),
+    "payment.moved": _l("Payment moved on"),
+    "refund.decided": _l("Refund decided"),
+    "refund.approved": _l("Refund agreed to"),
+    "refund.declined": _l("Refund not agreed to"),
+    "refund.moved": _l("Refund moved on"),
+    "refund.paid_by_hand": _l("Refund paid by transfer"),
+    "finding.settled": _l("Finding about money settled"),
     "order.shortened": _l("Packs taken off the order"),
     "fulfilment.assigned": _l("Given to a counter"),
     "fulfilment.moved": _l("The counter's part moved on"),

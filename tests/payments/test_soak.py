@@ -9,7 +9,7 @@ import os
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 
@@ -40,6 +40,7 @@ from shop.sandbox.services import scratch_folder
 from shop.sandbox.stripe.part import StripeStandIn
 from tests.builders import GUEST, Builder
 from tests.conftest import settings_for
+from tests.figures import Figures
 from tests.payments.conftest import Till
 from workers.schedule import run_expiry
 
@@ -207,7 +208,7 @@ def differences(till: Till, planted: str) -> list[str]:
     return found
 
 
-def test_after_a_bad_day_both_books_say_the_same(bad_day: Till) -> None:
+def test_after_a_bad_day_both_books_say_the_same(bad_day: Till, figures: Callable[[str], Figures]) -> None:
     chance = random.Random(SEED)
     planted = ""
     for number in range(ORDERS):
@@ -224,7 +225,10 @@ def test_after_a_bad_day_both_books_say_the_same(bad_day: Till) -> None:
     bad_day.session.rollback()
     statuses = dict(bad_day.session.execute(sa.select(Order.status, sa.func.count()).group_by(Order.status)).all())
     refunds = bad_day.session.scalar(sa.select(sa.func.count()).select_from(Refund))
-    print(f"\nsoak, seed {SEED}: {ORDERS} orders {statuses}, {refunds} refunds, at rest after {rounds} rounds: "  # noqa: T201
-          f"{len(wrong)} differences")  # fmt: skip
+    outcome = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items()))
+    books = figures("MONEY")
+    books.exactly(f"orders placed (seed {SEED}: {outcome}; {refunds} refunds)", sum(statuses.values()), ORDERS)
+    books.at_most("rounds until nothing is open", rounds, ROUNDS)
+    books.exactly("differences between the two books", len(wrong), 0)
     assert wrong == []
     assert faults(bad_day.session) == []
