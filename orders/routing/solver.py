@@ -1,7 +1,8 @@
 """Find the least-cost feasible plan for one order, prove it, and say of every counter why it takes part or not.
 
 A counter is closed, open for ambient goods only, or open for everything (and then pays for cold). With that decided
-the packs fall into place: each SKU takes its cheapest open lots. `search.py` finds the best decision.
+the packs fall into place: each SKU takes its cheapest open lots. `search.py` finds the best decision, with `milp.py`
+where branching would take long.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from orders.routing.problem import (
 )
 from orders.routing.search import Search
 
-SOLVER = "branch and bound"
+SOLVER = "branch and bound, HiGHS"
 
 
 def solve(problem: Problem) -> Plan:

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from orders.routing import search
 from orders.routing.backlog import Remainder
 from orders.routing.baselines import BASELINES
 from orders.routing.check_plan import check_plan
 from orders.routing.instance_file import Instance, read_instance
+from orders.routing.model import model_of
 from orders.routing.offers import lot_is_feasible, offers_for
 from orders.routing.plan_file import write_plan
 from orders.routing.problem import (
@@ -143,6 +145,25 @@ def test_a_real_day_is_planned_cheaper_than_by_any_rule_and_the_same_way_twice(s
         remainder.take(plan)
         plans.append(plan)
     assert check_plan(write_plan(instance, plans, "test", 0), data) == []
+
+
+def test_highs_and_branching_to_the_end_find_the_same_cost(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = read_instance(draw(Day(seed=5, orders=40, lines=12, plenty=2.5, room=6.0)))
+    remainder = Remainder(instance)
+    handed_over = 0
+    for order in instance.orders:
+        problem = remainder.problem(order)
+        plans, searches = [], []
+        for branches in (1, 1_000_000):
+            monkeypatch.setattr(search, "MOST_NODES", branches)
+            searches.append(search.Search(model_of(problem, offers_for(problem))))
+            searches[-1].run()
+            plans.append(solve(problem))
+        handed_over += searches[0].nodes > 1
+        assert plans[0].proved and plans[1].proved
+        assert plans[0].cost_fen == plans[1].cost_fen == searches[0].best
+        remainder.take(plans[0])
+    assert handed_over >= 10
 
 
 def test_how_the_file_is_sorted_decides_nothing() -> None:
