@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from orders.routing.instance_file import Instance
-from orders.routing.problem import LotStock, OrderWish, Plan, Problem
+from orders.routing.problem import OrderWish, Plan, Problem
 from orders.routing.solver import solve
 
 Solver = Callable[[Problem], Plan]
@@ -19,31 +19,27 @@ class Remainder:
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self.left = {lot.level: lot.quantity for lot in instance.stock}
-        self.planned: dict[str, int] = defaultdict(int)
-        self.by_sku: dict[int, list[LotStock]] = defaultdict(list)
+        self.counters = {counter.code: counter for counter in instance.counters}
+        self.lots = {lot.level: lot for lot in instance.stock}
+        self.levels_of: dict[int, list[int]] = defaultdict(list)
         for lot in instance.stock:
-            self.by_sku[lot.sku].append(lot)
+            self.levels_of[lot.sku].append(lot.level)
 
     def problem(self, order: OrderWish) -> Problem:
         """One order against what is left."""
-        counters = tuple(
-            replace(counter, planned=self.planned[counter.code]) if self.planned[counter.code] else counter
-            for counter in self.instance.counters
-        )
         stock = tuple(
-            lot if self.left[lot.level] == lot.quantity else replace(lot, quantity=self.left[lot.level])
-            for line in order.lines
-            for lot in self.by_sku[line.sku]
-            if self.left[lot.level] > 0
+            self.lots[level] for line in order.lines for level in self.levels_of[line.sku] if self.left[level] > 0
         )
-        return Problem(self.instance.costs, self.instance.skus, counters, stock, order)
+        return Problem(self.instance.costs, self.instance.skus, tuple(self.counters.values()), stock, order)
 
     def take(self, plan: Plan, sign: int = 1) -> None:
         """Set aside what the plan uses; with −1 give it back."""
         for parcel in plan.parcels:
-            self.planned[parcel.counter] += sign
+            counter = self.counters[parcel.counter]
+            self.counters[parcel.counter] = replace(counter, planned=counter.planned + sign)
             for take in parcel.takes:
                 self.left[take.level] -= sign * take.quantity
+                self.lots[take.level] = replace(self.lots[take.level], quantity=self.left[take.level])
 
 
 def one_by_one(instance: Instance, solver: Solver = solve, orders: Iterable[OrderWish] | None = None) -> list[Plan]:

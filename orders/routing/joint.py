@@ -43,24 +43,23 @@ def plan_together(instance: Instance, seconds: float = 60.0) -> Together:
     """The cheapest plans found for all orders within shared stock and room; `seconds` only cuts a long search."""
     ends_at = time.perf_counter() + seconds
     search = Neighbourhoods(instance, one_by_one(instance))
-    alone = [solve(search.whole.problem(order)) for order in instance.orders]
-    search.run(alone, ends_at)
-    bound = shared_bound(instance, sum(plan.cost_fen for plan in search.plans), alone, ends_at)
+    search.run(ends_at)
+    bound = shared_bound(instance, sum(plan.cost_fen for plan in search.plans), search.alone, ends_at)
     plans = [
         replace(plan, bound_fen=own.bound_fen, proved=plan.cost_fen == own.bound_fen)
-        for plan, own in zip(search.plans, alone, strict=True)
+        for plan, own in zip(search.plans, search.alone, strict=True)
     ]
     return Together(plans, bound)
 
 
 class Neighbourhoods:
-    """The plans as they stand, what they leave over, and which orders want the same."""
+    """The plans as they stand, each order's plan if it were alone, what is left over, which orders want the same."""
 
     def __init__(self, instance: Instance, plans: Sequence[Plan]) -> None:
         self.orders = instance.orders
         self.plans = list(plans)
-        self.whole = Remainder(instance)
         self.left = Remainder(instance)
+        self.alone = [solve(self.left.problem(order)) for order in self.orders]
         for plan in plans:
             self.left.take(plan)
         self.wanting: dict[int, list[int]] = defaultdict(list)
@@ -68,15 +67,15 @@ class Neighbourhoods:
             for line in order.lines:
                 self.wanting[line.sku].append(index)
 
-    def run(self, alone: Sequence[Plan], ends_at: float) -> None:
+    def run(self, ends_at: float) -> None:
         """Free the orders that pay most for company, with their rivals, again and again."""
         dice = random.Random(SEED)  # noqa: S311  no secret
         for _ in range(ROUNDS_PER_ORDER * len(self.orders)):
-            losing = [(plan.cost_fen - own.cost_fen) for plan, own in zip(self.plans, alone, strict=True)]
+            losing = [(plan.cost_fen - own.cost_fen) for plan, own in zip(self.plans, self.alone, strict=True)]
             if not any(losing) or time.perf_counter() > ends_at:
                 return
             first = dice.choices(range(len(losing)), weights=losing)[0]
-            self.replan(self.rivals(first, alone[first], dice), dice)
+            self.replan(self.rivals(first, self.alone[first], dice), dice)
 
     def rivals(self, first: int, wish: Plan, dice: random.Random) -> list[int]:
         """This order and some of those that stand where it would rather be."""
@@ -98,17 +97,21 @@ class Neighbourhoods:
         )
 
     def replan(self, group: list[int], dice: random.Random) -> None:
-        """Plan these anew, the first one first; keep it when it is cheaper in all."""
+        """Plan these anew, the first one first; keep it when it is cheaper in all, stop when it cannot be any more."""
         before = {index: self.plans[index] for index in group}
+        spare = sum(plan.cost_fen for plan in before.values()) - sum(self.alone[index].bound_fen for index in group)
         for plan in before.values():
             self.left.take(plan, -1)
         rest = group[1:]
         dice.shuffle(rest)
-        made = {}
+        made: dict[int, Plan] = {}
         for index in [group[0], *rest]:
             made[index] = solve(self.left.problem(self.orders[index]))
             self.left.take(made[index])
-        if sum(plan.cost_fen for plan in made.values()) < sum(plan.cost_fen for plan in before.values()):
+            spare -= made[index].cost_fen - self.alone[index].bound_fen
+            if spare <= 0:
+                break
+        else:
             for index, plan in made.items():
                 self.plans[index] = plan
             return

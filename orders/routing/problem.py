@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 
 from shop.money import round_half_up
@@ -142,6 +143,7 @@ class Plan:
     reasons: tuple[Reason, ...]
 
 
+@lru_cache(maxsize=65_536)  # the same customer and counters are measured again whenever an order is planned anew
 def distance_m(lat1: float, lng1: float, lat2: float, lng2: float) -> float:
     """Great-circle distance in metres (haversine; R. W. Sinnott, Sky & Telescope 68, 1984)."""
     half_lat = radians(lat2 - lat1) / 2
