@@ -2,7 +2,8 @@
 
 It stands before the application: a page from here costs no session, no database and no template. Only pages of
 the storefront are kept, only for visitors whose cookie says nothing that a page shows (no sign-in, no cart, no
-counter of their own, no message waiting). A visitor's own form token is put in as the page goes out. Changes of
+counter of their own, no message waiting). A visitor's own form token is put in as the page goes out. Each process
+shows copies of its own as long as nothing changed (shop.near_pages). Changes of
 goods, prices and counters make all kept pages old at once; "how many are left" may be FRESH seconds late, and the
 checkout knows better. Without Redis every page is drawn anew.
 """
@@ -34,6 +35,7 @@ from shop.config import Settings
 from shop.db import Base
 from shop.i18n import DEFAULT_LOCALE, LOCALES
 from shop.metrics import REQUESTS
+from shop.near_pages import CHANNEL, NearPages
 
 log = logging.getLogger("shop.page_cache")
 
@@ -63,6 +65,9 @@ class Kept:
     headers: Headers
     body: bytes
 
+    def is_older_than(self, seconds: float) -> bool:
+        return time.time() - self.drawn_at > seconds
+
     def pack(self) -> bytes:
         head = json.dumps([self.version, self.drawn_at, self.headers])
         return head.encode() + b"\n" + self.body
@@ -90,6 +95,7 @@ class PageCache:
         self.inner: WSGIApplication = app.wsgi_app
         self.fresh = float(settings.page_cache_seconds)
         self.store = connect(settings.redis_url)
+        self.near: NearPages[Kept] = NearPages(settings.redis_url)
         self.away_until = 0.0
         self.tokens = URLSafeTimedSerializer(str(app.secret_key), salt="wtf-csrf-token")
         self.cookies = app.session_interface.get_signing_serializer(app)  # type: ignore[attr-defined]
@@ -100,13 +106,16 @@ class PageCache:
         if visit is None or time.monotonic() < self.away_until:
             return self.inner(environ, start_response)
         try:
-            version, kept, draw = self.look(visit.key)
+            kept, turn = self.near.find(visit.key)
+            if kept is None or kept.is_older_than(self.fresh):
+                version, kept, draw = self.look(visit.key)
+                if kept is None or draw:
+                    return self.draw(environ, start_response, visit, version)
+                self.near.put(visit.key, kept, turn)
         except redis.RedisError:
             self.away_until = time.monotonic() + SECONDS_WITHOUT_REDIS
             log.warning("pages are drawn anew: Redis does not answer")
             return self.inner(environ, start_response)
-        if kept is None or draw:
-            return self.draw(environ, start_response, visit, version)
         return self.show(kept, visit, start_response)
 
     def visit(self, environ: WSGIEnvironment) -> Visit | None:
@@ -144,8 +153,12 @@ class PageCache:
         kept = Kept.unpack(packed) if packed else None
         if kept is None or kept.version != today:
             return today, None, True
-        old = time.time() - kept.drawn_at > self.fresh
-        return today, kept, old and bool(self.store.set(f"{key}:drawing", "1", nx=True, px=int(self.fresh * 1000)))
+        return (
+            today,
+            kept,
+            kept.is_older_than(self.fresh)
+            and bool(self.store.set(f"{key}:drawing", "1", nx=True, px=int(self.fresh * 1000))),
+        )
 
     def draw(
         self, environ: WSGIEnvironment, start_response: StartResponse, visit: Visit, version: str
@@ -253,7 +266,10 @@ def forget_pages(database: Session) -> None:
         return
     settings: Settings = current_app.extensions["settings"]
     try:
-        connect(settings.redis_url).incr(VERSION)
+        told = connect(settings.redis_url).pipeline(transaction=False)
+        told.incr(VERSION)
+        told.publish(CHANNEL, "")
+        told.execute()
     except redis.RedisError:
         log.warning("kept pages stay for a moment: Redis does not answer")
 

@@ -98,6 +98,37 @@ def test_a_new_price_is_seen_at_once(app: Flask, eggs: Sku) -> None:
     assert "¥45" not in page
 
 
+def test_a_new_price_is_seen_at_once_by_a_process_that_shows_its_own_copy(
+    app: Flask, database_url: str, redis_url: str, eggs: Sku
+) -> None:
+    settings = settings_for(database_url, redis_url).model_copy(update={"page_cache_seconds": 60})
+    other = create_app(settings)
+    for _ in range(3):  # drawn, taken from Redis, shown from the process's own memory
+        assert "¥45" in other.test_client().get("/products").text
+    redis.Redis.from_url(redis_url).delete(*redis.Redis.from_url(redis_url).keys("yarlung:page:*"))
+    asked = Asked(other)
+    assert "¥45" in other.test_client().get("/products").text
+    assert asked.statements == 0
+    with app.app_context():
+        db.session.get_one(Sku, eggs.id).price_fen = 3_900
+        db.session.commit()
+    assert "¥39" in other.test_client().get("/products").text
+    with other.app_context():
+        db.engine.dispose()
+
+
+def test_a_process_whose_line_to_redis_was_cut_shows_no_copy_of_its_own(app: Flask, redis_url: str, eggs: Sku) -> None:
+    for _ in range(3):
+        app.test_client().get("/products")
+    store = redis.Redis.from_url(redis_url)
+    store.client_kill_filter(_type="pubsub")
+    store.delete(*store.keys("yarlung:page:*"))
+    asked = Asked(app)
+    for _ in range(2):
+        assert app.test_client().get("/products").status_code == 200
+    assert asked.statements > 0
+
+
 def test_a_cart_a_counter_and_a_name_are_shown_to_their_owner_only(
     app: Flask, client: FlaskClient, session: Session, eggs: Sku
 ) -> None:
