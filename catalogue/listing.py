@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, select
+from sqlalchemy import BigInteger, ColumnElement, Executable, Row, ScalarSelect, Select, and_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -48,14 +49,13 @@ class Wish:
 class ProductCard:
     """A product on a shelf: its cheapest pack (fen), how many packs are left, and where it comes from.
 
-    `left` counts all counters, or one when the wish named one.
+    `left` counts all counters, or one when the wish named one. A card can be a key: equal ones look the same.
     """
 
     slug: str
-    names: dict[str, str]
+    names: dict[str, str] = field(hash=False)
     art: str
-    cooperative: dict[str, str]
-    township: dict[str, str]
+    township: dict[str, str] = field(hash=False)
     altitude_m: int
     storage: str
     from_fen: int
@@ -108,16 +108,19 @@ class ProductPage:
     counters: tuple[CounterStock, ...]
 
 
+# Put together once: each is asked for by every shelf.
+CATEGORIES = select(Category.id, Category.slug, Category.names).order_by(Category.position, Category.id)
+COOPERATIVES = select(Cooperative.code, Cooperative.names).where(Cooperative.active).order_by(Cooperative.code)
+
+
 def categories(session: Session) -> Sequence[Row[int, str, dict[str, str]]]:
     """The shelves (`id`, `slug`, `names`), in their order."""
-    statement = select(Category.id, Category.slug, Category.names)
-    return session.execute(statement.order_by(Category.position, Category.id)).all()
+    return session.execute(CATEGORIES).all()
 
 
 def cooperatives(session: Session) -> Sequence[Row[str, dict[str, str]]]:
     """The active cooperatives (`code`, `names`), by code."""
-    statement = select(Cooperative.code, Cooperative.names).where(Cooperative.active)
-    return session.execute(statement.order_by(Cooperative.code)).all()
+    return session.execute(COOPERATIVES).all()
 
 
 def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
@@ -137,10 +140,18 @@ def fitting(session: Session, wish: Wish, per_page: int) -> tuple[Sequence[int],
     if wish.text and not tsquery_of(wish.text):
         return (), 0
     statement = narrowed(select(Product.id).where(Product.active), wish)
-    total = session.scalar(select(func.count()).select_from(statement.subquery())) or 0
-    page = min(max(1, wish.page), last_page(total, per_page))
-    ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish)
-    return session.execute(ordered.limit(per_page).offset((page - 1) * per_page)).scalars().all(), total
+    total = select(func.count()).select_from(statement.subquery())
+    ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish).limit(per_page)
+    page = max(1, wish.page)
+    # Asked together with the page: one round trip less for all but those who turn too far.
+    rows = session.execute(ordered.add_columns(total.scalar_subquery()).offset((page - 1) * per_page)).all()
+    if rows:
+        return [product_id for product_id, _ in rows], rows[0][1]
+    if page == 1:
+        return (), 0
+    count = session.scalar(total) or 0
+    last = last_page(count, per_page)
+    return session.execute(ordered.offset((last - 1) * per_page)).scalars().all(), count
 
 
 def narrowed(statement: Select[int], wish: Wish) -> Select[int]:
@@ -191,17 +202,28 @@ def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -
     """Cards of these products in this order, in one query; products without a SKU on sale are left out."""
     if not ids:
         return ()
+    statement = card_statement(at_counter=counter_id is not None)
+    rows = session.execute(statement, {"products": ids, "counter": counter_id})
+    found = {
+        one: ProductCard(slug, names, art, township, altitude, storages[0], price, packs, int(packs_left))
+        for one, slug, names, art, township, altitude, storages, price, packs, packs_left in rows
+    }
+    return tuple(found[one] for one in ids if one in found)
+
+
+@lru_cache(maxsize=2)
+def card_statement(*, at_counter: bool) -> Executable:
+    """What the cards of `products` need, put together once; `left` is that of `counter` if asked so."""
     left: ColumnElement[int] = func.coalesce(Availability.available, 0)
-    if counter_id is not None:
+    if at_counter:
         # Of what stands there, some may be promised already to orders that have no counter yet.
-        left = func.least(left, func.coalesce(free_at(counter_id), 0))
-    statement = (
+        left = func.least(left, func.coalesce(free_at(bindparam("counter", type_=BigInteger)), 0))
+    return (
         select(
             Product.id,
             Product.slug,
             Product.names,
             Product.art,
-            Cooperative.names,
             Cooperative.township,
             Cooperative.altitude_m,
             func.array_agg(aggregate_order_by(Sku.storage, Sku.pack_g, Sku.id)),
@@ -212,19 +234,12 @@ def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -
         .join(Cooperative, Cooperative.id == Product.cooperative_id)
         .join(Sku, (Sku.product_id == Product.id) & Sku.active)
         .outerjoin(Availability, (Availability.sku_id == Sku.id) & (Availability.channel == Channel.COUNTERS.value))
-        .where(Product.id.in_(ids))
+        .where(Product.id.in_(bindparam("products", expanding=True)))
         .group_by(Product.id, Cooperative.id)
     )
-    found = {
-        one: ProductCard(slug, names, art, cooperative, township, altitude, storages[0], price, packs, int(packs_left))
-        for one, slug, names, art, cooperative, township, altitude, storages, price, packs, packs_left in (
-            session.execute(statement)
-        )
-    }
-    return tuple(found[one] for one in ids if one in found)
 
 
-def free_at(counter_id: int) -> ScalarSelect[int]:
+def free_at(counter_id: ColumnElement[int]) -> ScalarSelect[int]:
     """Free sellable packs of the SKU at hand that stand at a counter, inside a query over SKUs."""
     return (
         select(func.sum(StockLevel.on_hand - StockLevel.reserved))

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 from babel import Locale
-from flask import Blueprint, abort, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, request, session, url_for
 from flask.blueprints import BlueprintSetupState
 from flask_babel import get_locale
 from flask_babel import gettext as _
+from markupsafe import Markup
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from catalogue import listing
 from catalogue.counters import counter_named, nearest
 from catalogue.districts import DISTRICTS, district_named
-from catalogue.listing import LAST_PAGE, Sort, Wish
+from catalogue.listing import LAST_PAGE, ProductCard, Sort, Wish
 from catalogue.models import Category, Cooperative, Counter, CounterClosure, CounterHours, Product, Sku
 from shop.accounts.policy import allow
 from shop.clock import shanghai, utcnow
 from shop.db import db
-from shop.i18n import DEFAULT_LOCALE, localised
+from shop.i18n import DEFAULT_LOCALE, current_locale, localised
 from shop.page_cache import shown_on_pages
 
 storefront = Blueprint("storefront", __name__)
@@ -28,9 +31,23 @@ storefront = Blueprint("storefront", __name__)
 
 @storefront.record_once
 def join(state: BlueprintSetupState) -> None:
-    """Templates and their macros pick a name's language with t(); kept pages end with a change of what they show."""
-    state.app.jinja_env.globals["t"] = localised
+    """Templates and their macros pick a name's language with t() and show goods with product_card(); kept pages end
+    with a change of what they show."""
+    state.app.jinja_env.globals.update(t=localised, product_card=product_card)
     shown_on_pages(Product, Sku, Category, Cooperative, Counter, CounterHours, CounterClosure)
+
+
+def product_card(card: ProductCard) -> Markup:
+    """A product on a shelf, in the reader's language."""
+    return drawn_card(card, current_locale(), request.script_root)
+
+
+@lru_cache(maxsize=2_000)
+def drawn_card(card: ProductCard, _locale: str, _below: str) -> Markup:
+    """Drawing the 24 cards is most of a shelf's work, and equal cards look the same in one language and place."""
+    macros: Any = current_app.jinja_env.get_template("storefront/cards.html").module
+    drawn: Markup = macros.product_card(card)
+    return drawn
 
 
 def said(name: str) -> str:
