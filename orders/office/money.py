@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +19,7 @@ from shop import audit
 from shop.audit import Actor
 from shop.clock import utcnow
 from shop.errors import Invalid, NotFound, WrongState
+from shop.sheets.write import Table
 
 MOST_SHOWN = 100
 COLUMNS = ("at", "kind", "ref", "order", "payment", "amount_fen", "actor")
@@ -152,26 +151,14 @@ def paid_payment(session: Session, order_id: int) -> int:
     return found
 
 
-def ledger_csv(session: Session) -> Iterator[str]:
-    """The whole ledger, a row at a time, oldest first; with a mark so that Excel reads it as UTF-8."""
+def ledger_table(session: Session) -> Table:
+    """The whole ledger, oldest first; its rows are read as they are written."""
     statement = (
         select(MoneyEntry, Order.number).outerjoin(Order, Order.id == MoneyEntry.order_id).order_by(MoneyEntry.at)
     )
-    yield "\ufeff" + csv_row(COLUMNS)
-    for entry, number in session.execute(statement.execution_options(yield_per=500)):
-        yield csv_row(
-            (entry.at.isoformat(), entry.kind, entry.ref, number or "", entry.payment_id or "", entry.amount_fen,
-             plain_text(entry.actor))
-        )  # fmt: skip
-
-
-def plain_text(text: str) -> str:
-    """A person's words in a table must not become a formula of whoever opens it (OWASP: CSV injection)."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "＝")) else text
-
-
-def csv_row(cells: Sequence[object]) -> str:
-    """One row."""
-    line = io.StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()
+    entries = session.execute(statement.execution_options(yield_per=500))
+    rows = (
+        (entry.at, entry.kind, entry.ref, number, entry.payment_id, entry.amount_fen, entry.actor)
+        for entry, number in entries
+    )
+    return Table(COLUMNS, rows)

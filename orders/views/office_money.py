@@ -6,11 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from orders.office.money import give_back_packs, ledger_csv, money_page, paid_payment, settle_finding
+from orders.office.money import give_back_packs, ledger_table, money_page, paid_payment, settle_finding
 from orders.office.timeline import order_for_office
 from orders.payments.paying import look_at_all
 from orders.payments.providers import payment_gateway
@@ -27,6 +27,7 @@ from shop.accounts.policy import allow, current_actor
 from shop.clock import utcnow
 from shop.db import db, in_transaction
 from shop.errors import DomainError, Invalid, NotFound
+from shop.sheets.write import download
 
 office_money = Blueprint("office_money", __name__, url_prefix="/office/money")
 
@@ -41,13 +42,11 @@ def money() -> str:
     return render_template("office/money.html", money=money_page(db.session()))
 
 
-@office_money.get("/ledger.csv")
+@office_money.get("/ledger.<kind>")
 @allow("office")
-def ledger() -> Response:
+def ledger(kind: str) -> Response:
     """Every movement of money, for a spreadsheet."""
-    response = Response(stream_with_context(ledger_csv(db.session())), mimetype="text/csv")
-    response.headers["Content-Disposition"] = 'attachment; filename="ledger.csv"'
-    return response
+    return download(ledger_table(db.session()), "ledger", kind)
 
 
 def attempt(work: Callable[[], Any], good: str, target: str) -> AnyResponse:

@@ -20,7 +20,6 @@ from orders.checkout import place_order
 from orders.lifecycle import cancel_order
 from orders.models import Cart, Order
 from orders.personal import HOLDERS, command, erase_the_rest
-from shop.accounts.copy_file import safe_cell
 from shop.accounts.erasure import Erasure, copy_of, erase_again, erased_ids
 from shop.accounts.models import Address, User
 from shop.accounts.policy import actor_of
@@ -87,12 +86,6 @@ def test_the_copy_holds_everything_and_asks_for_the_password(
         "sku": "EGGS", "names": None, "quantity": 2, "cancelled": 0, "price_fen": 2500, "total_fen": 5000
     }  # fmt: skip
     assert [row["number"] for row in rows] == [one["number"] for one in told["orders"]]
-
-
-def test_a_cell_is_never_a_formula() -> None:
-    for text in ("=1+1", "+86138", "-2", "@SUM(A1)", "\tx", "\rx", "＝1", "＋1", "－1", "＠x"):
-        assert safe_cell(text) == "'" + text
-    assert [safe_cell(value) for value in ("eggs", 5, None)] == ["eggs", 5, None]
 
 
 def test_an_erased_person_is_nowhere_once_the_open_order_has_ended(
