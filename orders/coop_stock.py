@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
@@ -38,10 +39,16 @@ class LotRow:
 class SoldRow:
     """What was handed over of a SKU in the last thirty days: packs and fen."""
 
+    sku: str
     names: dict[str, str]
     pack_names: dict[str, str]
     packs: int
     fen: int
+
+    @property
+    def yuan(self) -> Decimal:
+        """The same money in yuan, for a sheet."""
+        return Decimal(self.fen) / 100
 
 
 def own_cooperative(session: Session, ids: Collection[int] | None, wanted: str = "") -> Cooperative:
@@ -142,7 +149,7 @@ def sold_lately(session: Session, cooperative_id: int, now: datetime) -> Sequenc
     """What customers took of the cooperative's goods in the last thirty days, most money first."""
     fen = func.sum(OrderLine.price_fen * Reservation.handed_over)
     statement = (
-        select(Product.names, Sku.pack_names, func.sum(Reservation.handed_over), fen)
+        select(Sku.code, Product.names, Sku.pack_names, func.sum(Reservation.handed_over), fen)
         .join(OrderLine, OrderLine.id == Reservation.order_line_id)
         .join(Order, Order.id == OrderLine.order_id)
         .join(Sku, Sku.id == OrderLine.sku_id)
@@ -155,4 +162,7 @@ def sold_lately(session: Session, cooperative_id: int, now: datetime) -> Sequenc
         .group_by(Product.id, Sku.id)
         .order_by(fen.desc())
     )
-    return [SoldRow(names, pack, int(packs), int(total)) for names, pack, packs, total in session.execute(statement)]
+    return [
+        SoldRow(sku, names, pack, int(packs), int(total))
+        for sku, names, pack, packs, total in session.execute(statement)
+    ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 
 from catalogue.models import Cooperative, Product, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
-from catalogue.stock.receipts import Receipt, RowsRefused, receive_many, refusal
+from catalogue.stock.receipts import Receipt, RowsRefused, foreseen, receive_many, refusal
 from orders.shortage import count_stock, lock_orders_on
 from shop.audit import Actor
 from shop.clock import shanghai_day
 
 MOST_ROWS = 10_000
+MOST_PACKS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,23 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A level in the store, and the packs the ledger has on it."""
+
+    level_id: int
+    on_hand: int
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What would become of rows: their faults, ids of receipts told before, packs on hand by SKU and lot counted."""
+
+    faults: tuple[dict[str, Any], ...]
+    told: frozenset[str]
+    on_hand: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True)
 class Applied:
     """How many rows changed something, and how many had been told before or changed nothing."""
 
@@ -46,14 +64,17 @@ class Applied:
 def apply_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], actor: Actor, now: datetime) -> Applied:
     """Write all rows into the ledger, or none. Raises RowsRefused naming every row at fault."""
     skus = skus_by_code(session, cooperative.id, {row.sku for row in rows})
-    faults = [*told_twice(rows), *(fault for row in rows for fault in wrong_row(row, skus))]
+    faults = wrong_by_themselves(rows, skus)
     if faults:
         raise RowsRefused(errors=faults)
-    store = session.execute(select(Location.id).where(Location.cooperative_id == cooperative.id)).scalar_one()
+    store = store_of(session, cooperative)
     counts = [row for row in rows if row.kind == "count"]
     levels = levels_counted(session, counts, skus, store)
+    unknown = never_held(counts, levels)
+    if unknown:
+        raise RowsRefused(errors=unknown)
     # Orders before stock: the shop's one order of locks.
-    lock_orders_on(session, sorted(levels.values()))
+    lock_orders_on(session, sorted(level.level_id for level in levels.values()))
     receipts = [receipt_of(row, skus[row.sku]) for row in rows if row.kind == "receipt"]
     new = receive_many(
         session, receipts, location_id=store, cooperative_id=cooperative.id, source=str(cooperative.id),
@@ -61,16 +82,43 @@ def apply_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], 
     )  # fmt: skip
     for row in sorted(counts, key=lambda one: (skus[one.sku].id, one.lot, one.number)):
         new += count_stock(
-            session, level_id=levels[row.sku, row.lot], counted=row.quantity, actor=actor,
+            session, level_id=levels[row.sku, row.lot].level_id, counted=row.quantity, actor=actor,
             source_id=f"{cooperative.id}:{row.key}", now=now,
         )  # fmt: skip
     return Applied(new, len(rows) - new)
+
+
+def foresee_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], now: datetime) -> Foreseen:
+    """What `apply_rows` would make of each row by itself; nothing is written or locked."""
+    skus = skus_by_code(session, cooperative.id, {row.sku for row in rows})
+    faults = wrong_by_themselves(rows, skus)
+    wrong = {fault["row"] for fault in faults}
+    good = [row for row in rows if row.number not in wrong]
+    store = store_of(session, cooperative)
+    counts = [row for row in good if row.kind == "count"]
+    levels = levels_counted(session, counts, skus, store)
+    more, told = foreseen(
+        session, [receipt_of(row, skus[row.sku]) for row in good if row.kind == "receipt"], location_id=store,
+        cooperative_id=cooperative.id, source=str(cooperative.id), today=shanghai_day(now),
+    )  # fmt: skip
+    on_hand = {key: level.on_hand for key, level in levels.items()}
+    return Foreseen((*faults, *never_held(counts, levels), *more), frozenset(told), on_hand)
+
+
+def store_of(session: Session, cooperative: Cooperative) -> int:
+    """The id of the cooperative's own store."""
+    return session.execute(select(Location.id).where(Location.cooperative_id == cooperative.id)).scalar_one()
 
 
 def skus_by_code(session: Session, cooperative_id: int, codes: set[str]) -> dict[str, Sku]:
     """The cooperative's own SKUs among these codes."""
     statement = select(Sku).join(Product).where(Product.cooperative_id == cooperative_id, Sku.code.in_(codes))
     return {sku.code: sku for sku in session.execute(statement).scalars()}
+
+
+def wrong_by_themselves(rows: Sequence[Row], skus: dict[str, Sku]) -> list[dict[str, Any]]:
+    """What is wrong with rows before anything is looked up in the store."""
+    return [*told_twice(rows), *(fault for row in rows for fault in wrong_row(row, skus))]
 
 
 def told_twice(rows: Sequence[Row]) -> list[dict[str, Any]]:
@@ -104,19 +152,22 @@ def receipt_of(row: Row, sku: Sku) -> Receipt:
 
 def levels_counted(
     session: Session, counts: Sequence[Row], skus: dict[str, Sku], store: int
-) -> dict[tuple[str, str], int]:
-    """Level id by SKU and lot of the rows that count. Raises RowsRefused for lots the store never held."""
+) -> dict[tuple[str, str], Counted]:
+    """The store's levels of the SKUs that are counted, by SKU and lot."""
     if not counts:
         return {}
     statement = (
-        select(Sku.code, Lot.code, StockLevel.id)
+        select(Sku.code, Lot.code, StockLevel.id, StockLevel.on_hand)
         .join(Lot, Lot.id == StockLevel.lot_id)
         .join(Sku, Sku.id == Lot.sku_id)
         .where(StockLevel.location_id == store, Lot.sku_id.in_({skus[row.sku].id for row in counts}))
     )
-    found = {(sku, lot): level_id for sku, lot, level_id in session.execute(statement)}
-    unknown = [row for row in counts if (row.sku, row.lot) not in found]
-    if unknown:
-        message = _l("Your store never held this lot; receive it first")
-        raise RowsRefused(errors=[refusal(row.number, row.key, "lot", message) for row in unknown])
-    return found
+    return {(sku, lot): Counted(level_id, on_hand) for sku, lot, level_id, on_hand in session.execute(statement)}
+
+
+def never_held(counts: Sequence[Row], levels: Mapping[tuple[str, str], Counted]) -> list[dict[str, Any]]:
+    """Counts of lots that never were in the store."""
+    message = _l("Your store never held this lot; receive it first")
+    return [
+        refusal(row.number, row.key, "lot", message) for row in counts if (row.sku, row.lot) not in levels
+    ]  # fmt: skip

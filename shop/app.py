@@ -33,6 +33,7 @@ from orders.views.api_counter import api as fulfilments_api
 from orders.views.api_webhooks import api as webhooks_api
 from orders.views.buyer import buyer
 from orders.views.coop import coop
+from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
 from orders.views.notices import notices
 from orders.views.office import office
@@ -142,6 +143,7 @@ def register_rooms(app: Flask) -> None:
     cashier.register(app)
     app.register_blueprint(counter)
     app.register_blueprint(coop)
+    app.register_blueprint(coop_sheets)
     app.register_blueprint(buyer)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)

@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     "coop": (
         (_l("My stock"), "coop.home"),
         (_l("Receive a lot"), "coop.receive"),
+        (_l("Send a file"), "coop_sheets.sheet"),
         (_l("Notices"), "coop.notices"),
         (_l("What sold"), "coop.sold"),
     ),

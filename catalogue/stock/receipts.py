@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import insert, select, tuple_
+from sqlalchemy import BigInteger, Select, String, cast, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
@@ -86,6 +87,23 @@ def receive_many(
     return len(new)
 
 
+def foreseen(
+    session: Session, receipts: Sequence[Receipt], *, location_id: int, cooperative_id: int, source: str, today: date
+) -> tuple[list[dict[str, Any]], set[str]]:
+    """What `receive_many` would refuse, and the keys it was told before; nothing is written or locked."""
+    faults = [fault for receipt in receipts for fault in wrong_dates(receipt, today)]
+    late = {fault["row"] for fault in faults}
+    good = [receipt for receipt in receipts if receipt.row not in late]
+    lots = {key: Lot(sellable=True, **values) for key, values in new_lots(good, cooperative_id).items()}
+    found = session.execute(named(list(lots))).scalars().all() if lots else []
+    lots |= {(lot.sku_id, lot.code): lot for lot in found}
+    faults += [fault for receipt in good for fault in wrong_lot(receipt, lots, cooperative_id)]
+    at = (StockLevel.location_id == location_id) & StockLevel.lot_id.in_([lot.id for lot in found])
+    levels = session.execute(select(StockLevel.id).where(at)).scalars().all()
+    told = already_written(session, levels, [f"{source}:{receipt.key}" for receipt in good])
+    return faults, {source_id.removeprefix(f"{source}:") for _level_id, source_id in told}
+
+
 def wrong_dates(receipt: Receipt, today: date) -> list[dict[str, Any]]:
     """What is wrong with a receipt by itself."""
     if receipt.produced_on > today:
@@ -115,17 +133,36 @@ def wrong_lot(receipt: Receipt, lots: dict[tuple[int, str], Lot], cooperative_id
 
 def find_or_make_lots(session: Session, receipts: Sequence[Receipt], cooperative_id: int) -> dict[tuple[int, str], Lot]:
     """The lots of these receipts by SKU and number; the first row of a new number makes it."""
-    wanted = {(receipt.sku_id, receipt.lot): receipt for receipt in reversed(receipts)}
-    rows = [
-        {"code": code, "sku_id": sku_id, "cooperative_id": cooperative_id, "produced_on": one.produced_on,
-         "best_before": one.best_before}
-        for (sku_id, code), one in sorted(wanted.items())
-    ]  # fmt: skip
+    wanted = new_lots(receipts, cooperative_id)
+    rows = [values for _key, values in sorted(wanted.items())]
     session.execute(insert_or_skip(Lot).on_conflict_do_nothing(index_elements=["sku_id", "code"]), rows)
     # FOR SHARE: a lot cannot be withdrawn between this look and the receipt.
-    statement = select(Lot).where(tuple_(Lot.sku_id, Lot.code).in_(list(wanted))).order_by(Lot.id)
-    found = session.execute(statement.with_for_update(read=True)).scalars()
+    found = session.execute(named(list(wanted)).with_for_update(read=True, of=Lot)).scalars()
     return {(lot.sku_id, lot.code): lot for lot in found}
+
+
+def named(keys: Sequence[tuple[int, str]]) -> Select[Any]:
+    """The lots of these SKUs and numbers; two arrays, for no server parses ten thousand pairs in a list."""
+    pairs = (
+        func.unnest(
+            cast([sku_id for sku_id, _code in keys], ARRAY(BigInteger)),
+            cast([code for _sku_id, code in keys], ARRAY(String)),
+        )
+        .table_valued("sku_id", "code")
+        .render_derived()
+    )
+    return select(Lot).join(pairs, (Lot.sku_id == pairs.c.sku_id) & (Lot.code == pairs.c.code)).order_by(Lot.id)
+
+
+def new_lots(receipts: Sequence[Receipt], cooperative_id: int) -> dict[tuple[int, str], dict[str, Any]]:
+    """The columns of a lot by SKU and number, as the first of its receipts tells them. Pure."""
+    return {
+        (one.sku_id, one.lot): {
+            "code": one.lot, "sku_id": one.sku_id, "cooperative_id": cooperative_id, "produced_on": one.produced_on,
+            "best_before": one.best_before,
+        }
+        for one in reversed(receipts)
+    }  # fmt: skip
 
 
 def lock_levels(session: Session, lots: Iterable[Lot], location_id: int) -> dict[int, int]:

@@ -14,7 +14,7 @@ from orders.coop_stock import lots_page, own_cooperative
 from orders.notifications.inbox import acknowledge, find_notice, inbox
 from orders.notifications.models import Notification
 from orders.notifications.words import words_of
-from orders.stock_batch import MOST_ROWS, Row, apply_rows
+from orders.stock_batch import MOST_PACKS, MOST_ROWS, Row, apply_rows
 from shop.accounts.policy import current_actor, own_cooperative_ids, own_counter_ids
 from shop.api.blueprint import ApiBlueprint, door
 from shop.api.idempotency import HEADER
@@ -24,7 +24,6 @@ from shop.db import db
 
 api = ApiBlueprint("stock", __name__, description="A cooperative's stock and notices.")
 
-MOST_PACKS = 1_000_000
 ROW_ID = Length(1, 64)
 
 

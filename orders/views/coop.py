@@ -20,6 +20,7 @@ from orders.coop_stock import own_cooperative, own_level, skus_of, sold_lately, 
 from orders.notifications.inbox import acknowledge, find_notice, inbox, unseen
 from orders.notifications.words import words_of
 from orders.shortage import count_stock
+from orders.stock_batch import MOST_PACKS
 from shop.accounts.policy import allow, current_actor, own_cooperative_ids
 from shop.clock import shanghai_day, utcnow
 from shop.db import db, in_transaction
@@ -27,7 +28,6 @@ from shop.errors import DomainError
 from shop.i18n import localised
 
 coop = Blueprint("coop", __name__, url_prefix="/coop")
-MOST_PACKS = 1_000_000
 
 
 class ReceiptForm(FlaskForm):

@@ -33,6 +33,7 @@ REASONS: dict[str, Any] = {
     "old": _l("This is an old Excel file. Please save it as .xlsx and choose it again."),
     "encoding": _l("The characters of the file cannot be read. Please save it as “CSV UTF-8”."),
     "rows": _l("The file has more than 20,000 rows. Please split it."),
+    "many": _l("No more than %(at)s rows are taken at once. Please split the file."),
     "columns": _l("The file has more than 60 columns. Please delete those that are not needed."),
     "cell": _l("A cell of row %(at)s is too long."),
     "text": _l("The file holds too much text. Please split it."),
