@@ -11,6 +11,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from catalogue.by_weight import PricedByWeight, terms_hold
 from shop.db import Base, HasId, HasTimes
 
 
@@ -111,11 +112,12 @@ class Product(HasId, HasTimes, Base):
     )
 
 
-class Sku(HasId, HasTimes, Base):
+class Sku(HasId, HasTimes, PricedByWeight, Base):
     """A product in one pack size: what is priced, stocked and ordered.
 
     `price_fen` per pack; `pack_g` net grams; `case_pack` packs in a case; `shelf_life_days` from production;
     `min_life_days` that must be left when the customer gets it (the sell-by margin); `max_per_order` packs.
+    Sold by weight: `price_fen` is the most a pack can cost, `pack_g` what it weighs by and large.
     """
 
     __tablename__ = "sku"
@@ -143,6 +145,8 @@ class Sku(HasId, HasTimes, Base):
         CheckConstraint("min_life_days >= 0 AND min_life_days < shelf_life_days", name="min_life"),
         CheckConstraint("case_pack >= 1", name="case_pack"),
         CheckConstraint("max_per_order >= 1", name="max_per_order"),
+        *terms_hold(),
+        CheckConstraint("pack_g BETWEEN weight_from_g AND weight_to_g", name="pack_within_weight"),
         Index("ix_sku_price", "price_fen", "id"),
         Index("ix_sku_storage", "storage", "product_id", postgresql_where=sa.text("active")),
     )

@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Counter, Product, Sku
 from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
@@ -119,10 +120,11 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
     if not wanted or len(wanted) != len(draft.lines) or len(wanted) > MOST_LINES:
         raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
     statement = (
-        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack)
+        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack, Sku.per_kg_fen,
+               Sku.weight_from_g, Sku.weight_to_g)
         .join(Product)
         .where(Sku.id.in_(wanted), Sku.active, Product.active)
-    )
+    )  # fmt: skip
     found = {row.id: row for row in session.execute(statement)}
     faults: list[dict[str, object]] = []
     lines = []
@@ -136,7 +138,8 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
         elif draft.kind == "bulk" and quantity % row.case_pack:
             faults.append({"field": "lines", "sku": row.code, "reason": "cases", "case_pack": row.case_pack})
         else:
-            lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD))
+            terms = None if row.per_kg_fen is None else ByWeight(row.per_kg_fen, row.weight_from_g, row.weight_to_g)
+            lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD, terms))
     if faults:
         raise Invalid(_l("Some goods cannot be ordered like this"), errors=faults)
     tariff = None if isinstance(draft.fulfilment, Pickup) else current_tariff(session)
@@ -290,6 +293,14 @@ def new_number() -> str:
     return f"YL-{''.join(letters[:4])}-{''.join(letters[4:])}"
 
 
+def terms_of(line: PricedLine) -> dict[str, int | None]:
+    """The columns that keep the terms of a line sold by weight, as they are today."""
+    terms = line.by_weight
+    if terms is None:
+        return {"per_kg_fen": None, "weight_from_g": None, "weight_to_g": None}
+    return {"per_kg_fen": terms.per_kg_fen, "weight_from_g": terms.from_g, "weight_to_g": terms.to_g}
+
+
 def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote) -> None:
     """Contact, lines, promises and the first line of the order's story: one statement each."""
     place = draft.fulfilment if isinstance(draft.fulfilment, Delivery) else Delivery("", "")
@@ -302,7 +313,7 @@ def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote
     )  # fmt: skip
     rows = [
         {"order_id": order.id, "position": index, "sku_id": line.sku_id, "quantity": line.quantity,
-         "price_fen": line.price_fen}
+         "price_fen": line.price_fen, **terms_of(line)}
         for index, line in enumerate(offer.lines, 1)
     ]  # fmt: skip
     ids = session.execute(

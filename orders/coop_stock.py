@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from catalogue.models import Cooperative, Product, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
 from orders.models import Order, OrderLine, Reservation
+from orders.weights import taken_fen
 from shop.errors import NotFound
 
 DAYS_OF_SALES = 30
@@ -147,7 +148,7 @@ def own_level(session: Session, level_id: int, cooperative_id: int) -> StockLeve
 
 def sold_lately(session: Session, cooperative_id: int, now: datetime) -> Sequence[SoldRow]:
     """What customers took of the cooperative's goods in the last thirty days, most money first."""
-    fen = func.sum(OrderLine.price_fen * Reservation.handed_over)
+    fen = func.sum(taken_fen())
     statement = (
         select(Sku.code, Product.names, Sku.pack_names, func.sum(Reservation.handed_over), fen)
         .join(OrderLine, OrderLine.id == Reservation.order_line_id)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from catalogue.by_weight import PricedByWeight, terms_hold
 from catalogue.models import Counter, Sku
 from orders.states import OrderStatus, values
 from shop.accounts.models import Organisation, User
@@ -145,8 +146,13 @@ class OrderContact(Base):
     )
 
 
-class OrderLine(HasId, Base):
-    """So many packs at the price of that day. `cancelled` packs could not be given and are not charged."""
+class OrderLine(HasId, PricedByWeight, Base):
+    """So many packs at the price of that day. `cancelled` packs could not be given and are not charged.
+
+    Of goods sold by weight, `price_fen` is the most a pack can cost; `weighed_packs` of them weigh `weighed_g` in all
+    and cost `weight_less_fen` less than the most (orders/weights.py writes these, a deferred trigger holds them).
+    `total_fen` is what is charged.
+    """
 
     __tablename__ = "order_line"
 
@@ -156,8 +162,11 @@ class OrderLine(HasId, Base):
     quantity: Mapped[int] = mapped_column(sa.Integer)
     cancelled: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     price_fen: Mapped[int]
+    weight_less_fen: Mapped[int] = mapped_column(server_default="0")
+    weighed_packs: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    weighed_g: Mapped[int] = mapped_column(server_default="0")
     total_fen: Mapped[int] = mapped_column(
-        sa.BigInteger, sa.Computed("price_fen * (quantity - cancelled)", persisted=True)
+        sa.BigInteger, sa.Computed("price_fen * (quantity - cancelled) - weight_less_fen", persisted=True)
     )
 
     order: Mapped[Order] = relationship(back_populates="lines")
@@ -170,6 +179,15 @@ class OrderLine(HasId, Base):
         CheckConstraint("quantity BETWEEN 1 AND 99999", name="quantity"),
         CheckConstraint("cancelled BETWEEN 0 AND quantity", name="cancelled"),
         CheckConstraint("price_fen >= 0", name="price"),
+        *terms_hold(),
+        CheckConstraint(
+            "weight_less_fen = 0 OR per_kg_fen IS NOT NULL AND weight_less_fen > 0"
+            " AND weight_less_fen <= price_fen * (quantity - cancelled)",
+            name="weight_less",
+        ),
+        CheckConstraint(
+            "weighed_packs BETWEEN 0 AND quantity - cancelled AND weighed_g >= weighed_packs", name="weighed"
+        ),
     )
 
 

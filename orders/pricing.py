@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from catalogue.by_weight import ByWeight
 from shop.money import Fen
 
 
 @dataclass(frozen=True)
 class PricedLine:
-    """So many packs of a SKU at today's price (fen per pack)."""
+    """So many packs of a SKU at today's price (fen per pack; of goods sold by weight, the most a pack can cost)."""
 
     sku_id: int
     code: str
     quantity: int
     price_fen: int
     cold: bool
+    by_weight: ByWeight | None = None
 
     @property
     def total_fen(self) -> Fen:

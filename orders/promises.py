@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -13,6 +13,7 @@ from catalogue.stock.ledger import move
 from catalogue.stock.models import Channel, MovementKind, StockLevel
 from orders.fulfilment.models import Allocation
 from orders.models import Order, OrderLine, Reservation
+from orders.weights import forget_weights
 
 
 def lock_order(session: Session, order_id: int) -> Order:
@@ -45,8 +46,8 @@ def reserved_allocations(session: Session, order_id: int) -> Sequence[Allocation
     return session.execute(statement).scalars().all()
 
 
-def unallocate(session: Session, allocations: Iterable[Allocation], actor: str) -> None:
-    """Give allocated packs back to their lots; the promise stays and waits for a new place (held)."""
+def unallocate(session: Session, allocations: Collection[Allocation], actor: str) -> None:
+    """Give allocated packs back to their lots; the promise stays and waits for a new place (held), unweighed."""
     for allocation in sorted(allocations, key=lambda one: (one.level_id, one.id)):
         move(
             session,
@@ -62,6 +63,7 @@ def unallocate(session: Session, allocations: Iterable[Allocation], actor: str) 
         reservation.allocated -= allocation.quantity
         reservation.held += allocation.quantity
     session.flush()
+    forget_weights(session, [allocation.id for allocation in allocations])
 
 
 def release_held(session: Session, packs: dict[int, int]) -> None:

@@ -31,7 +31,7 @@ class OrderRecord:
 
 
 def order_record(session: Session, order: Order) -> OrderRecord:
-    """The order with its goods, parts, story and money: six queries, whatever it holds."""
+    """The order with its goods, parts, weights, story and money: seven queries, whatever it holds."""
     status = OrderStatus(order.status)
     load = (
         selectinload(Order.lines).joinedload(OrderLine.sku).joinedload(Sku.product),
@@ -89,6 +89,7 @@ def with_goods(statement: Select[Fulfilment]) -> Select[Fulfilment]:
         joinedload(Fulfilment.order).joinedload(Order.contact),
         packs.joinedload(Allocation.line).joinedload(OrderLine.sku),
         packs.joinedload(Allocation.level).joinedload(StockLevel.lot),
+        packs.selectinload(Allocation.weights),
     ).order_by(Fulfilment.id)
 
 

@@ -11,6 +11,7 @@ from flask_babel import gettext
 
 from orders.models import OrderEvent
 from orders.states import OrderStatus
+from shop.money import weight
 
 # The straight way of an order: what it has reached when it has this status.
 WAY = (
@@ -117,6 +118,12 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         packs = int(data.get("packs", 0))
         return _("%(packs)s × %(name)s could not be given and is not charged",
                  packs=packs, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
+    if kind == "fulfilment.weighed":
+        told = {"counter": counter, "packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), ""),
+                "weight": weight(int(data.get("grams", 0)))}  # fmt: skip
+        if data.get("again"):
+            return _("%(counter)s weighed %(packs)s × %(name)s again: %(weight)s", **told)
+        return _("%(counter)s weighed %(packs)s × %(name)s: %(weight)s", **told)
     texts = {
         "order.awaiting_payment": _("The order was placed and waits for payment"),
         "order.confirmed": _("The order is confirmed"),

@@ -21,6 +21,7 @@ ACTIONS: dict[str, Any] = {
     "fulfilment.assigned": _l("Given to a counter"),
     "fulfilment.moved": _l("The counter's part moved on"),
     "fulfilment.cancelled": _l("The counter's part was cancelled"),
+    "fulfilment.weighed": _l("The counter weighed packs"),
     "fulfilment.line_rejected": _l("The counter could not give a line"),
     "notice.acknowledged": _l("A notice was seen"),
     "job.retried": _l("A parked job was tried again"),

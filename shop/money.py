@@ -28,6 +28,15 @@ def round_half_up(value: Decimal | int) -> int:
     return int(Decimal(value).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 
+def price_of_weight(per_kg_fen: int, grams: int) -> Fen:
+    """What so many grams cost at a price per kilogram, rounded half-up to the fen.
+
+    The one rounding rule of everything sold by weight. A pack is rounded by itself and a line is the sum of its
+    packs, so lines add up to the fen; the database computes `(per_kg_fen * grams + 500) / 1000`, which is the same.
+    """
+    return Fen((per_kg_fen * grams + 500) // 1000)
+
+
 def price_per_500_g(price_fen: int, pack_g: int) -> Fen:
     """The unit price Chinese shoppers compare (per jin, 500 g), rounded half-up to the fen."""
     return Fen(round_half_up(Decimal(price_fen) * 500 / Decimal(pack_g)))

@@ -8,6 +8,7 @@ from datetime import date, time, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Category, Cooperative, Counter, CounterHours, Product, Sku
 from catalogue.stock.lots import receive_lot
 from catalogue.stock.models import Location, Lot
@@ -71,8 +72,9 @@ class Builder:
         min_life_days: int = 3,
         shelf_life_days: int = 30,
         max_per_order: int = 99999,
+        by_weight: ByWeight | None = None,
     ) -> Sku:
-        """A product in one pack size."""
+        """A product in one pack size, with a price of its own or by weight."""
         code = code or f"SKU-{self.number()}"
         category = self.session.scalar(select(Category).limit(1))
         if category is None:
@@ -92,8 +94,11 @@ class Builder:
             code=code,
             product_id=product.id,
             pack_names={"zh": "一份", "en": "one pack"},
-            price_fen=price_fen,
-            pack_g=500,
+            price_fen=by_weight.most_fen if by_weight else price_fen,
+            pack_g=by_weight.middle_g if by_weight else 500,
+            per_kg_fen=by_weight.per_kg_fen if by_weight else None,
+            weight_from_g=by_weight.from_g if by_weight else None,
+            weight_to_g=by_weight.to_g if by_weight else None,
             storage=storage,
             shelf_life_days=shelf_life_days,
             min_life_days=min_life_days,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from catalogue.by_weight import HEAVIEST_G
 from catalogue.models import Counter
 from catalogue.stock.models import StockLevel
 from orders.models import Order, OrderLine
@@ -73,11 +74,29 @@ class Allocation(HasId, HasTimes, Base):
     fulfilment: Mapped[Fulfilment] = relationship(back_populates="allocations")
     line: Mapped[OrderLine] = relationship()
     level: Mapped[StockLevel] = relationship()
+    weights: Mapped[list[WeighedPack]] = relationship(order_by="WeighedPack.number", viewonly=True)
 
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
         CheckConstraint("state IN ('reserved', 'in_transit', 'shipped', 'released')", name="state"),
         Index("ix_allocation_level", "level_id", postgresql_where=sa.text("state = 'reserved'")),
+    )
+
+
+class WeighedPack(Base):
+    """What the scale showed for one pack of an allocation, and what that pack costs (fen). Gone with the allocation."""
+
+    __tablename__ = "weighed_pack"
+
+    allocation_id: Mapped[int] = mapped_column(ForeignKey("allocation.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(sa.Integer, primary_key=True)
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), index=True)
+    grams: Mapped[int] = mapped_column(sa.Integer)
+    price_fen: Mapped[int]
+
+    __table_args__ = (
+        CheckConstraint(f"grams BETWEEN 1 AND {HEAVIEST_G}", name="grams"),
+        CheckConstraint("number >= 1", name="number"),
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Product, Sku
 from catalogue.stock.models import Lot, StockLevel
 from orders.fulfilment.models import Allocation, Fulfilment
-from orders.models import Order, OrderContact
+from orders.models import Order, OrderContact, OrderLine
 
 MOST_PARTS = 200
 
@@ -33,8 +34,9 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Pick:
-    """Packs to take from one lot."""
+    """Packs to take from one lot. `terms` of goods sold by weight, with the grams that were weighed already."""
 
+    allocation_id: int
     line_id: int
     names: dict[str, str]
     pack_names: dict[str, str]
@@ -42,6 +44,8 @@ class Pick:
     lot: str
     best_before: date
     quantity: int
+    terms: ByWeight | None
+    grams: tuple[int, ...]
 
 
 def masked(name: str, phone: str) -> str:
@@ -79,18 +83,22 @@ def board(session: Session, counter_ids: set[int] | None, now: datetime) -> Sequ
 def picks(session: Session, part: Fulfilment) -> Sequence[Pick]:
     """The pick list: by lot, the one that expires first on top."""
     statement = (
-        select(Allocation, Sku, Lot, Product.names)
+        select(Allocation, OrderLine, Sku, Lot, Product.names)
+        .join(OrderLine, OrderLine.id == Allocation.order_line_id)
         .join(StockLevel, StockLevel.id == Allocation.level_id)
         .join(Lot, Lot.id == StockLevel.lot_id)
         .join(Sku, Sku.id == StockLevel.sku_id)
         .join(Product, Product.id == Sku.product_id)
         .where(Allocation.fulfilment_id == part.id, Allocation.state != "released")
+        .options(selectinload(Allocation.weights))
         .order_by(Lot.best_before, Sku.code, Allocation.id)
+        .execution_options(populate_existing=True)
     )
     return [
-        Pick(allocation.order_line_id, names, sku.pack_names, sku.code, lot.code, lot.best_before, allocation.quantity)
-        for allocation, sku, lot, names in session.execute(statement)
-    ]
+        Pick(allocation.id, line.id, names, sku.pack_names, sku.code, lot.code, lot.best_before, allocation.quantity,
+             line.by_weight, tuple(one.grams for one in allocation.weights))
+        for allocation, line, sku, lot, names in session.execute(statement)
+    ]  # fmt: skip
 
 
 def part_with_order(session: Session, fulfilment_id: int) -> Fulfilment:

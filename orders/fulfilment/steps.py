@@ -14,6 +14,7 @@ from catalogue.stock.ledger import level_for, move
 from catalogue.stock.models import Location, MovementKind, StockLevel
 from orders.fulfilment.assign import unassign
 from orders.fulfilment.models import Allocation, Fulfilment, Rejection
+from orders.fulfilment.weighing import Scale, Weighed, refuse_unweighed, weigh
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import METHODS
@@ -101,19 +102,27 @@ def accept(session: Session, fulfilment_id: int, actor: Actor, now: datetime) ->
     settle_order(session, order, actor, now)
 
 
-def make_ready(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
-    """Picked and packed. Raises TransfersMissing while goods for a hand-over are on their way."""
+def make_ready(
+    session: Session, fulfilment_id: int, actor: Actor, now: datetime, *, scale: Scale | None = None
+) -> Weighed:
+    """Picked, weighed and packed; with other weights for a part that is ready, they are corrected.
+
+    Raises TransfersMissing while goods for a hand-over are on their way, WeightsMissing, and what weigh() raises.
+    """
     order, part = lock_part(session, fulfilment_id)
+    weighed = weigh(session, order, part, scale, actor, now) if scale is not None else Weighed()
     if part.status == F.READY:
-        return
+        return weighed
     if part.role == FulfilmentRole.HAND_OVER and transfers_open(session, order.id):
         raise TransfersMissing()
+    refuse_unweighed(session, part)
     if part.status == F.ASSIGNED:
         move_fulfilment(session, order, part, F.ACCEPTED, actor, now)
     move_fulfilment(session, order, part, F.READY, actor, now)
     for allocation in standing(session, part):
         allocation.picked_at = now
     settle_order(session, order, actor, now)
+    return weighed
 
 
 def transfers_open(session: Session, order_id: int) -> bool:

@@ -11,6 +11,7 @@ from catalogue.stock.models import Lot, StockLevel
 from orders.fulfilment.models import Allocation
 from orders.models import OrderLine
 from orders.notifications.compose import DIGEST, write
+from orders.weights import allocated_fen
 from shop.clock import SHANGHAI, shanghai_day
 
 
@@ -18,7 +19,7 @@ def write_digests(session: Session, now: datetime) -> int:
     """One notice to every cooperative that sold something today (Shanghai's day), once a day; how many."""
     today = shanghai_day(now)
     begin = datetime.combine(today, time(0), SHANGHAI)
-    packs, fen = func.sum(Allocation.quantity), func.sum(Allocation.quantity * OrderLine.price_fen)
+    packs, fen = func.sum(Allocation.quantity), func.sum(allocated_fen())
     statement = (
         select(Lot.cooperative_id, Lot.sku_id, packs, fen)
         .join(StockLevel, StockLevel.id == Allocation.level_id)

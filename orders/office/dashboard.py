@@ -13,6 +13,7 @@ from catalogue.models import Cooperative, Product, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
 from orders.models import Order, OrderLine, Reservation
 from orders.states import OPEN_ORDERS
+from orders.weights import taken_fen
 from shop.clock import shanghai_day
 from shop.outbox import Job
 
@@ -126,7 +127,7 @@ def income(session: Session, now: datetime) -> tuple[Income, ...]:
         select(
             Product.cooperative_id.label("cooperative_id"),
             func.sum(Reservation.handed_over).label("packs"),
-            func.sum(Reservation.handed_over * OrderLine.price_fen).label("fen"),
+            func.sum(taken_fen()).label("fen"),
         )
         .select_from(Order)
         .join(OrderLine, OrderLine.order_id == Order.id)

@@ -118,7 +118,7 @@ class Refund(HasId, HasTimes, Base):
 
 
 class RefundLine(Base):
-    """The part of a refund that is for one line of the order; `packs` when whole packs are meant."""
+    """The part of a refund that is for one line of the order: `packs` of it, or `grams` that were short."""
 
     __tablename__ = "refund_line"
 
@@ -126,8 +126,13 @@ class RefundLine(Base):
     order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"), primary_key=True)
     amount_fen: Mapped[int]
     packs: Mapped[int | None] = mapped_column(sa.Integer)
+    grams: Mapped[int | None] = mapped_column(sa.Integer)
 
-    __table_args__ = (CheckConstraint("amount_fen > 0", name="amount"), CheckConstraint("packs > 0", name="packs"))
+    __table_args__ = (
+        CheckConstraint("amount_fen > 0", name="amount"),
+        CheckConstraint("packs > 0", name="packs"),
+        CheckConstraint("grams IS NULL OR grams > 0 AND packs IS NULL", name="grams"),
+    )
 
 
 class Dispute(HasId, HasTimes, Base):

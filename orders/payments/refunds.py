@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -151,28 +151,46 @@ def lock_refund(session: Session, refund_id: int) -> tuple[Refund, Payment]:
     return session.get_one(Refund, refund_id, populate_existing=True, with_for_update=True), payment
 
 
-def give_back_surplus(session: Session, order: Order, owed_fen: int, why: str, actor: Actor, now: datetime) -> None:
-    """After a change of a (locked) order: what was received beyond what it costs now goes back to the customer.
+def give_back_surplus(session: Session, order: Order, owed_fen: int, why: str, actor: Actor, now: datetime) -> int:
+    """After a change of a (locked) order: what was received beyond what it costs now goes back to the customer (fen).
 
     What was paid at the counter was paid for what was handed over: nothing of it is left over.
     """
-    paid = session.scalars(
+    given = 0
+    for payment in paid_payments(session, order):
+        went_back = standing_refunds(session, payment.id)
+        goodwill = standing_refunds(session, payment.id, why=("goodwill",))
+        amount = surplus(payment.received_fen, owed_fen, went_back - goodwill, goodwill)
+        if amount and not automatic_refund(session, payment.id):
+            try:
+                given += request_refund(session, payment, Wish(amount, why), actor, now).amount_fen
+            except (TooLateForWallet, Disputed) as refusal:
+                ref = f"{payment.id}:{why}:{amount}"
+                find(session, "refund_impossible", ref, order_id=order.id, ours={"why": refusal.code, "fen": amount})
+    return given
+
+
+def note_overpaid(session: Session, order: Order) -> int:
+    """After a (locked) order became dearer again: what went back in excess before stays, a person hears of it (fen)."""
+    in_excess = 0
+    for payment in paid_payments(session, order):
+        went_back = standing_refunds(session, payment.id) - standing_refunds(session, payment.id, why=("goodwill",))
+        too_much = order.total_fen - (payment.received_fen - went_back)
+        if too_much > 0 and not automatic_refund(session, payment.id):
+            find(session, "overpaid_for_weight", f"{payment.id}:{too_much}", order_id=order.id, ours={"fen": too_much})
+            in_excess += too_much
+    return in_excess
+
+
+def paid_payments(session: Session, order: Order) -> Sequence[Payment]:
+    """The payments that brought the order money, locked in id order and read anew."""
+    return session.scalars(
         select(Payment)
         .where(Payment.order_id == order.id, Payment.received_fen > 0)
         .order_by(Payment.id)
         .with_for_update()
         .execution_options(populate_existing=True)
     ).all()
-    for payment in paid:
-        went_back = standing_refunds(session, payment.id)
-        goodwill = standing_refunds(session, payment.id, why=("goodwill",))
-        amount = surplus(payment.received_fen, owed_fen, went_back - goodwill, goodwill)
-        if amount and not automatic_refund(session, payment.id):
-            try:
-                request_refund(session, payment, Wish(amount, why), actor, now)
-            except (TooLateForWallet, Disputed) as refusal:
-                ref = f"{payment.id}:{why}:{amount}"
-                find(session, "refund_impossible", ref, order_id=order.id, ours={"why": refusal.code, "fen": amount})
 
 
 def automatic_refund(session: Session, payment_id: int) -> bool:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields
-from marshmallow.validate import Length, OneOf
+from marshmallow.validate import Length, OneOf, Range
 from sqlalchemy import select
 
+from catalogue.by_weight import HEAVIEST_G
 from catalogue.models import Sku
 from orders.fulfilment import steps
-from orders.fulfilment.models import Fulfilment
+from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.weighing import Scale
 from orders.models import OrderLine
 from orders.record import counter_parts, part_record
 from orders.states import OPEN_FULFILMENTS, FulfilmentStatus
 from orders.views.api_shapes import QueuePartOut
 from shop.accounts.policy import current_actor, own_counter_ids
 from shop.api.blueprint import ApiBlueprint, door
-from shop.api.schemas import Paging, Strict, Text, page_of
+from shop.api.schemas import Paging, Strict, Text, Whole, page_of
 from shop.clock import utcnow
 from shop.db import db
 from shop.errors import Invalid
@@ -45,6 +49,23 @@ class RejectIn(Strict):
 
     sku = Text(required=True, validate=Length(1, 60))
     reason = Text(required=True, validate=Length(1, 500))
+
+
+class WeightsIn(Strict):
+    """Grams of every pack of one lot, as `packs` of the part names it."""
+
+    sku = Text(required=True, validate=Length(1, 60))
+    lot = Text(required=True, validate=Length(1, 80))
+    grams = fields.List(Whole(validate=Range(1, HEAVIEST_G)), required=True, validate=Length(1, 99_999))
+
+
+class ReadyIn(Strict):
+    """The weights of what is sold by weight; nothing for a part without such goods."""
+
+    weights = fields.List(fields.Nested(WeightsIn), load_default=list, validate=Length(max=1000))
+    confirm_light = fields.Boolean(
+        load_default=False, metadata={"description": "Packs lighter than their range were weighed again"}
+    )
 
 
 PartPage = page_of(QueuePartOut, "PartPage")
@@ -85,11 +106,43 @@ def accept(fulfilment_id: int) -> Fulfilment:
 
 
 @api.route("/fulfilments/<int:fulfilment_id>/ready", methods=["POST"])
-@door("counter", scope="fulfilments:write", refuses=(404, 409))
+@door("counter", scope="fulfilments:write", refuses=(404, 409, 422))
+@api.arguments(ReadyIn, required=False)
 @api.creates(QueuePartOut, 200)
-def ready(fulfilment_id: int) -> Fulfilment:
-    """Say that a part is picked and packed"""
-    return do(steps.make_ready, own(fulfilment_id))
+def ready(data: dict[str, Any], fulfilment_id: int) -> Fulfilment:
+    """Say that a part is picked and packed
+
+    With the grams of each pack of goods sold by weight; sent again with other grams, they are corrected until the
+    part leaves. 422 `weights_missing`; 422 `light_packs` for a pack below its range unless `confirm_light` is true.
+    """
+    number = own(fulfilment_id)
+    scale = scale_of(number, data)
+    return do(partial(steps.make_ready, scale=scale), number)
+
+
+def scale_of(fulfilment_id: int, data: dict[str, Any]) -> Scale | None:
+    """The weights as sent, each lot's packs by their allocation; None when none were sent. Raises Invalid."""
+    sent = data.get("weights") or []
+    if not sent:
+        return None
+    places: dict[tuple[str, str], list[Allocation]] = defaultdict(list)
+    for pack in part_record(db.session(), fulfilment_id).allocations:
+        if pack.state == "reserved":
+            places[pack.line.sku.code, pack.level.lot.code].append(pack)
+    strange = [{"sku": one["sku"], "message": "This part has no such packs."} for one in sent
+               if (one["sku"], one["lot"]) not in places]  # fmt: skip
+    if strange:
+        raise Invalid(errors=[{"field": "weights", **one} for one in strange])
+    grams: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for one in sent:
+        grams[one["sku"], one["lot"]] += one["grams"]
+    shared: dict[int, list[int]] = {}
+    for place, left in grams.items():
+        for pack in places[place]:
+            shared[pack.id] = left[: pack.quantity]
+            del left[: pack.quantity]
+        shared[places[place][-1].id] += left  # too many for the lot: refused as such
+    return Scale(shared, data["confirm_light"])
 
 
 @api.route("/fulfilments/<int:fulfilment_id>/dispatch", methods=["POST"])

@@ -123,8 +123,20 @@ class OrderIn(Strict):
                 seen.add(sku)
 
 
+class TermsOut(Strict):
+    """Sold by weight: the price of a kilogram and the grams a pack is expected to weigh, both ends included."""
+
+    per_kg_fen = fields.Integer(required=True)
+    from_g = fields.Integer(required=True)
+    to_g = fields.Integer(required=True)
+
+
 class LineOut(Strict):
-    """A line of an order; `cancelled` packs could not be given and are not charged."""
+    """A line of an order; `cancelled` packs could not be given and are not charged.
+
+    Of goods sold by weight, `price_fen` is the most a pack can cost. That is charged at first; once `weighed_packs` of
+    them were weighed, `total_fen` is what they cost, and the difference goes back.
+    """
 
     sku = fields.String(required=True, attribute="sku.code")
     names = fields.Nested(Names, required=True, attribute="sku.product.names")
@@ -132,15 +144,20 @@ class LineOut(Strict):
     cancelled = fields.Integer(required=True)
     price_fen = fields.Integer(required=True)
     total_fen = fields.Integer(required=True)
+    by_weight = fields.Nested(TermsOut, required=True, allow_none=True)
+    weighed_packs = fields.Integer(required=True)
+    weighed_g = fields.Integer(required=True, metadata={"description": "What they weigh in all, in grams"})
 
 
 class PackOut(Strict):
-    """Packs of one lot for one SKU."""
+    """Packs of one lot for one SKU; `grams` of each once they were weighed."""
 
     sku = fields.String(required=True, attribute="line.sku.code")
     lot = fields.String(required=True, attribute="level.lot.code")
     best_before = fields.Date(required=True, attribute="level.lot.best_before")
     quantity = fields.Integer(required=True)
+    by_weight = fields.Nested(TermsOut, required=True, attribute="line.by_weight", allow_none=True)
+    grams = fields.Function(lambda pack: [one.grams for one in pack.weights], required=True)
 
 
 class PartOut(Strict):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -13,10 +14,12 @@ from catalogue.models import Counter
 from orders.fulfilment import queue, steps
 from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.steps import WrongCode
+from orders.fulfilment.weighing import LightPacks, Scale, Weighed, WeightsMissing, field_of
 from shop.accounts.policy import allow, current_actor, own_counter_ids
 from shop.clock import utcnow
 from shop.db import db, in_transaction
-from shop.errors import DomainError, NotFound
+from shop.errors import DomainError, Invalid, NotFound
+from shop.money import weight, yuan
 
 counter = Blueprint("counter", __name__, url_prefix="/counter")
 Step = Callable[[Session], object]
@@ -75,6 +78,11 @@ def desk() -> tuple[str, int] | Response:
 @allow("counter")
 def part(fulfilment_id: int) -> str:
     """One part: what to pick, and the steps that are possible now."""
+    return part_page(fulfilment_id)
+
+
+def part_page(fulfilment_id: int, problem: DomainError | None = None) -> str:
+    """The page of a part; after a refusal with what was typed."""
     own_part(fulfilment_id)
     found = queue.part_with_order(db.session(), fulfilment_id)
     contact = found.order.contact
@@ -91,6 +99,9 @@ def part(fulfilment_id: int) -> str:
         target=db.session.get(Counter, pickup) if pickup else None,
         code=request.args.get("code", "")[:40],
         address=contact if found.role == "deliver" else None,
+        problem=problem,
+        light=isinstance(problem, LightPacks),
+        typed=typed_texts(),
     )
 
 
@@ -104,10 +115,59 @@ def accept(fulfilment_id: int) -> Response:
 
 @counter.post("/parts/<int:fulfilment_id>/ready")
 @allow("counter")
-def ready(fulfilment_id: int) -> Response:
-    """Picked and packed."""
+def ready(fulfilment_id: int) -> tuple[str, int] | Response:
+    """Picked, weighed and packed; or the weights of a part that is ready are corrected."""
     steps.find_part(db.session(), fulfilment_id, own_counter_ids())
-    return take(fulfilment_id, lambda s: steps.make_ready(s, fulfilment_id, current_actor(), utcnow()), _("Ready"))
+    session, actor = db.session(), current_actor()
+    try:
+        scale = typed_scale()
+        weighed = in_transaction(
+            session, lambda: steps.make_ready(session, fulfilment_id, actor, utcnow(), scale=scale)
+        )
+    except (Invalid, WeightsMissing, LightPacks) as refusal:
+        return part_page(fulfilment_id, refusal), refusal.status
+    except DomainError as refusal:
+        flash(str(refusal.detail), "bad")
+    else:
+        flash(_("Ready"), "good")
+        say(weighed)
+    return redirect(url_for("counter.part", fulfilment_id=fulfilment_id), 303)
+
+
+def typed_texts() -> dict[int, list[str]]:
+    """Weights as typed, by allocation: one field for each pack, or all packs in one."""
+    names = {name: name.removeprefix("grams-") for name in request.form if name.startswith("grams-")}
+    return {
+        int(number): [word for text in request.form.getlist(name) for word in re.split(r"[\s,;，；、]+", text) if word]
+        for name, number in names.items()
+        if number.isdecimal() and len(number) < 19
+    }
+
+
+def typed_scale() -> Scale | None:
+    """Weights as typed; None when there are none. Raises Invalid for anything that is not a number."""
+    texts = {number: words for number, words in typed_texts().items() if words}
+    wrong = [
+        {"field": field_of(number)} for number, words in texts.items()
+        if not all(word.isascii() and word.isdecimal() and len(word) < 7 for word in words)
+    ]  # fmt: skip
+    if wrong:
+        raise Invalid(_("Please enter weights in whole grams, as in 1180"), errors=wrong)
+    if not texts:
+        return None
+    return Scale({number: [int(word) for word in words] for number, words in texts.items()}, "light" in request.form)
+
+
+def say(weighed: Weighed) -> None:
+    """What came of the weighing."""
+    if weighed.heavy:
+        packs = "、".join(weight(grams) for grams in weighed.heavy)
+        flash(_("Heavier than what is charged at most, and charged as that: %(packs)s", packs=packs), "warn")
+    if weighed.back_fen:
+        flash(_("%(amount)s goes back to the customer.", amount=yuan(weighed.back_fen)), "good")
+    if weighed.overpaid_fen:
+        flash(_("%(amount)s too much went back before. It stays with the customer; the office knows.",
+                amount=yuan(weighed.overpaid_fen)), "warn")  # fmt: skip
 
 
 @counter.post("/parts/<int:fulfilment_id>/dispatch")
