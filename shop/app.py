@@ -43,6 +43,7 @@ from orders.views.office_search import office_search
 from orders.views.own_orders import orders_pages
 from orders.views.payments import hear as hear_provider
 from orders.views.payments import payments
+from orders.views.receipts import receipts
 from orders.views.storefront import orders_storefront
 from shop import error_pages, health, i18n, metrics, page_cache, ratelimits, requests, security_headers, templating
 from shop.accounts import policy, security
@@ -139,6 +140,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(storefront)
     app.register_blueprint(orders_storefront)
     app.register_blueprint(orders_pages)
+    app.register_blueprint(receipts)
     app.register_blueprint(payments)
     cashier.register(app)
     app.register_blueprint(counter)

@@ -19,7 +19,7 @@ ELSEWHERE = {
     "seed": "catalogue.seed.command:seed",
     "demo-logins": "catalogue.seed.command:demo_logins",
     "check": "orders.check:command",
-    "payments": "orders.payments.reconcile:command",
+    "payments": "orders.payments.endpoint:command",
     "recall": "orders.recall:command",
     "erasures": "orders.personal:command",
     "relay": "workers.relay:command",

@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session
 from orders.models import Order
 from shop.db import in_transaction
 from shop.errors import DomainError
+from shop.fail_points import reach
 from shop.observability import follow_request
 from shop.outbox import Job
-from workers.fail_points import reach
 from workers.topics import TOPICS, GiveUp, Later, Topic
 
 log = logging.getLogger("workers.jobs")

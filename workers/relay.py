@@ -28,11 +28,11 @@ from sqlalchemy.orm import Session
 import workers.tasks  # noqa: F401  each module there registers its topics
 from shop.config import Settings
 from shop.db import db
+from shop.fail_points import reach
 from shop.heartbeat import beat
 from shop.observability import follow_request
 from shop.outbox import Job
 from workers.celery_settings import BULK_HARD_LIMIT, BULK_SOFT_LIMIT, QUEUES, make_celery
-from workers.fail_points import reach
 from workers.jobs import in_seconds, is_open
 from workers.topics import TOPICS, queue_of, topic_lease
 

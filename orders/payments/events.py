@@ -15,10 +15,11 @@ from orders.payments.ledger import enter, find
 from orders.payments.models import Dispute, Payment, ProviderEvent, ReconciliationRun
 from orders.payments.refunds import adopt_refund, lock_payment, sync_refund
 from orders.payments.states import CURRENCY
-from orders.payments.sync import apply_intent, sync_payment
+from orders.payments.sync import apply_intent, payment_of, sync_payment
 from shop.clock import utcnow
 from shop.db import in_transaction, table_of
 from shop.errors import Invalid
+from shop.fail_points import reach
 from shop.outbox import emit
 
 CLOSED_DISPUTES = {"won", "lost", "warning_closed", "prevented"}
@@ -42,6 +43,9 @@ def keep_event(session: Session, payload: Mapping[str, Any], via: str, gateway: 
     )  # fmt: skip
     kept = statement.on_conflict_do_update(index_elements=["event_ref"], set_={"seen": table.c.seen + 1})
     seen = session.scalar(kept.returning(table.c.seen))
+    if seen == 1 and payload.get("api_version") != gateway.api_version:
+        find(session, "event_version", str(payload.get("api_version")), ours={"version": gateway.api_version},
+             theirs={"event": payload["id"]})  # fmt: skip
     if seen == 1:
         emit(session, "payment.event", str(payload["id"]), {"event_ref": payload["id"]})
     return bool(seen == 1)
@@ -51,10 +55,11 @@ def work_on_event(session: Session, gateway: PaymentGateway, event_ref: str) -> 
     """Look at what the event speaks of. Safe to repeat. Raises GatewayDown."""
     event = session.get_one(ProviderEvent, event_ref)
     kind, ref, thing, done = event.type, event.object_ref, event.payload["data"]["object"], event.done_at
+    readable = event.api_version == gateway.api_version
     session.commit()
     if done is None:
         if kind.startswith("payment_intent."):
-            intent_event(session, gateway, ref, thing)
+            intent_event(session, gateway, ref, thing if readable else None)
         elif kind.startswith("refund."):
             sync_refund(session, gateway, ref)
         elif kind == "charge.refunded":
@@ -70,17 +75,18 @@ def close_event(session: Session, event_ref: str) -> None:
     session.get_one(ProviderEvent, event_ref).done_at = utcnow()
 
 
-def intent_event(session: Session, gateway: PaymentGateway, ref: str, told: Mapping[str, Any]) -> None:
-    """Something happened to a payment: ours by its id or by what its metadata say, or nobody's."""
+def intent_event(session: Session, gateway: PaymentGateway, ref: str, told: Mapping[str, Any] | None) -> None:
+    """Something happened to a payment: ours by its id or by what its metadata say, or nobody's.
+
+    `told` is what the event itself says of it; None when that is in the words of another version.
+    """
     try:
         seen = gateway.read_intent(ref)
     except MissingAtProvider:
         in_transaction(session, lambda: find(session, "payment_unknown_at_provider", ref))
         return
-    payment_id = session.scalar(select(Payment.id).where(Payment.intent_ref == ref))
-    named = seen.metadata.get("payment_id", "")
-    if payment_id is None and named.isdecimal():
-        payment_id = session.scalar(select(Payment.id).where(Payment.id == int(named), Payment.intent_ref.is_(None)))
+    reach("payment.read")
+    payment_id = payment_of(session, seen)
     session.rollback()
     if payment_id is None:
         if seen.received_fen:
@@ -88,7 +94,8 @@ def intent_event(session: Session, gateway: PaymentGateway, ref: str, told: Mapp
             in_transaction(session, lambda: find(session, "orphan_payment", ref, theirs=theirs))
         return
     found = payment_id
-    in_transaction(session, lambda: compare(session, found, ref, told))
+    if told is not None:
+        in_transaction(session, lambda: compare(session, found, ref, told))
     in_transaction(session, lambda: apply_intent(session, found, seen))
 
 

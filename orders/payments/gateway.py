@@ -48,6 +48,15 @@ class NotAccepted(GatewayDown):
     title = _l("This order cannot be paid online. Please order again and pay at the counter.")
 
 
+class NeverMade(NotAccepted):
+    """A payment of which no answer was heard for a day, and which the provider does not have: this row is over.
+
+    Whoever still wants to pay opens a new one.
+    """
+
+    title = GatewayDown.title
+
+
 class BadSignature(Exception):
     """A message that says it is from the provider and is not, or is too old."""
 
@@ -118,6 +127,17 @@ class BalanceLine:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where the provider sends its messages, and in which version of its API."""
+
+    ref: str
+    url: str
+    api_version: str
+    enabled: bool
+    events: frozenset[str]
+
+
+@dataclass(frozen=True)
 class IntentWish:
     """What a customer is to be asked for."""
 
@@ -133,6 +153,8 @@ class PaymentGateway(Protocol):
     """All of them raise GatewayDown and GatewayRefused; reading also MissingAtProvider."""
 
     livemode: bool
+    api_version: str
+    events: frozenset[str]
 
     def create_intent(self, wish: IntentWish) -> IntentSeen:
         """Ask for a payment; the same key gives the same one again for a day."""
@@ -171,6 +193,9 @@ class PaymentGateway(Protocol):
 
     def events_after(self, event_ref: str | None, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Events newer than that one (None: since a moment), oldest first."""
+
+    def endpoints(self) -> Iterator[Endpoint]:
+        """Every address the provider sends messages of ours to."""
 
     def open_event(self, body: bytes, signature: str) -> Mapping[str, Any]:
         """The event in a message. Raises BadSignature."""

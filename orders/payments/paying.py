@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from orders.models import Order
 from orders.payments.events import look_again
-from orders.payments.gateway import GatewayDown, GatewayRefused, IntentSeen, PaymentGateway
+from orders.payments.gateway import GatewayDown, GatewayRefused, IntentSeen, NeverMade, PaymentGateway
 from orders.payments.methods import MEANS
 from orders.payments.models import Payment
 from orders.payments.sync import apply_intent, live_payment, lock_for_paying, sync_payment
@@ -32,8 +32,14 @@ def begin(
         found = lock_for_paying(session, order_id, means, now)
         return found.id if found is not None else None
 
-    payment_id = in_transaction(session, payment)
-    return sync_payment(session, gateway, payment_id) if payment_id is not None else None
+    for last in (False, True):
+        payment_id = in_transaction(session, payment)
+        try:
+            return sync_payment(session, gateway, payment_id) if payment_id is not None else None
+        except NeverMade:  # its row is over: a new payment takes its place
+            if last:
+                raise
+    raise AssertionError("unreachable")
 
 
 def begin_if_possible(

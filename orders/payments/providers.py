@@ -21,3 +21,9 @@ def payment_gateway(app: Flask | None = None) -> PaymentGateway | None:
         application.extensions[KEPT] = StripeGateway(settings)
     gateway: PaymentGateway = application.extensions[KEPT]
     return gateway
+
+
+def webhook_address() -> str:
+    """Where the provider is to send its messages."""
+    settings: Settings = current_app.extensions["settings"]
+    return f"{settings.base_url}/webhooks/stripe"

@@ -16,7 +16,7 @@ from orders.payments.models import Finding, MoneyEntry, Payment, ReconciliationR
 from orders.payments.providers import payment_gateway
 from orders.payments.refunds import adopt_refund, lock_payment
 from orders.payments.states import OF_INTENT, OF_REFUND, PaymentState, RefundState
-from orders.payments.sync import apply_intent
+from orders.payments.sync import apply_intent, payment_of
 from shop.clock import utcnow
 from shop.db import db, in_transaction
 
@@ -53,10 +53,7 @@ def last_finding(session: Session) -> int:
 
 def compare_intent(session: Session, run_id: int, seen: IntentSeen) -> None:
     """Adopt a payment we did not hear the answer of; then amount, state and ledger must be the same."""
-    payment_id = session.scalar(select(Payment.id).where(Payment.intent_ref == seen.ref))
-    named = seen.metadata.get("payment_id", "")
-    if payment_id is None and named.isdecimal():
-        payment_id = session.scalar(select(Payment.id).where(Payment.id == int(named), Payment.intent_ref.is_(None)))
+    payment_id = payment_of(session, seen)
     session.rollback()
     if payment_id is None:
         if seen.received_fen:

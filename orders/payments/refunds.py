@@ -30,6 +30,7 @@ from shop.audit import Actor
 from shop.clock import utcnow
 from shop.db import in_transaction
 from shop.errors import DomainError, Invalid, WrongState
+from shop.fail_points import reach
 from shop.outbox import emit
 
 CASHIER = Actor("cashier")
@@ -39,6 +40,7 @@ ALONE_FEN = 50_000
 REFUNDABLE = {"alipay": timedelta(days=90), "wechat_pay": timedelta(days=180)}
 # The bank's patience is longer than a wallet's; after this a person looks.
 PENDING_FOR = {"card": timedelta(days=7), "alipay": timedelta(hours=1), "wechat_pay": timedelta(hours=1)}
+# The provider forgets a key after a day at the earliest: docs.stripe.com/api/idempotent_requests
 KEY_LIVES = timedelta(hours=23)
 
 
@@ -216,6 +218,7 @@ def push_refund(session: Session, gateway: PaymentGateway, refund_id: int) -> No
         return
     try:
         seen = seen or gateway.create_refund(key, intent_ref, amount, refund_id, duplicate=why == "duplicate")
+        reach("refund.answered")
     except GatewayDown:
         in_transaction(session, lambda: postpone_refund(session, refund_id))
         raise

@@ -16,10 +16,18 @@ from catalogue.stock.availability import InsufficientStock, promise
 from catalogue.stock.models import Channel
 from orders.lifecycle import confirm_order, reinstate_order
 from orders.models import Order, Reservation
-from orders.payments.gateway import GatewayDown, GatewayRefused, IntentSeen, IntentWish, NotAccepted, PaymentGateway
+from orders.payments.gateway import (
+    GatewayDown,
+    GatewayRefused,
+    IntentSeen,
+    IntentWish,
+    NeverMade,
+    NotAccepted,
+    PaymentGateway,
+)
 from orders.payments.ledger import enter, find
 from orders.payments.models import Payment
-from orders.payments.refunds import CASHIER, Wish, give_back_surplus, lock_payment, request_refund
+from orders.payments.refunds import CASHIER, KEY_LIVES, Wish, give_back_surplus, lock_payment, request_refund
 from orders.payments.states import (
     LIVE_PAYMENTS,
     OF_INTENT,
@@ -36,6 +44,7 @@ from orders.states import OrderStatus
 from shop import audit
 from shop.clock import utcnow
 from shop.db import in_transaction
+from shop.fail_points import reach
 
 # While a wallet or bank is at work, an order waits this much longer for its money.
 MORE_TIME = timedelta(minutes=15)
@@ -67,13 +76,17 @@ def live_payment(session: Session, order_id: int) -> int | None:
 def sync_payment(session: Session, gateway: PaymentGateway, payment_id: int) -> IntentSeen:
     """Make the payment known at the provider if it is not yet, and write down how it stands there.
 
-    Safe to repeat. No transaction is open while the provider is asked. Raises GatewayDown.
+    Safe to repeat. No transaction is open while the provider is asked. Raises GatewayDown, NotAccepted, NeverMade.
     """
     payment = session.get_one(Payment, payment_id, populate_existing=True)
     ref = payment.intent_ref
     session.commit()
     try:
         seen = gateway.read_intent(ref) if ref else announce(session, gateway, payment_id)
+        reach("payment.answered")
+    except NeverMade:
+        in_transaction(session, lambda: give_up(session, payment_id))
+        raise
     except GatewayDown as down:
         answered = down.answered
         in_transaction(session, lambda: look_later(session, payment_id, answered=answered))
@@ -87,7 +100,10 @@ def sync_payment(session: Session, gateway: PaymentGateway, payment_id: int) -> 
 
 
 def announce(session: Session, gateway: PaymentGateway, payment_id: int) -> IntentSeen:
-    """Ask the provider for the payment with the key that was kept; after a try, look first whether it did it."""
+    """Ask the provider for the payment with the key that was kept; after a try, look first whether it did it.
+
+    Raises NeverMade when it did not and may have forgotten the key: the same key could make a second payment then.
+    """
     payment = session.get_one(Payment, payment_id)
     order = session.get_one(Order, payment.order_id)
     wish = IntentWish(
@@ -95,13 +111,32 @@ def announce(session: Session, gateway: PaymentGateway, payment_id: int) -> Inte
         payment_id=payment.id, email=order.contact.email if order.contact else "",
     )  # fmt: skip
     tried, since = payment.looks > 0, payment.created_at - timedelta(minutes=1)
+    forgotten = utcnow() - payment.created_at > KEY_LIVES
     session.commit()
     if tried:
-        mine = (one for one in gateway.intents_since(since) if one.metadata.get("payment_id") == str(payment_id))
-        found = next(mine, None)
+        mine = (str(payment_id), wish.order_number)
+        told = gateway.intents_since(since)
+        found = next((one for one in told if name_of(one) == mine), None)
         if found is not None:
             return found
+        if forgotten:
+            raise NeverMade(f"payment {payment_id}")
     return gateway.create_intent(wish)
+
+
+def name_of(seen: IntentSeen) -> tuple[str, str]:
+    """What we call a payment at the provider. Not its number alone: a restored database counts from an older one."""
+    return seen.metadata.get("payment_id", ""), seen.metadata.get("order_no", "")
+
+
+def payment_of(session: Session, seen: IntentSeen) -> int | None:
+    """Our row for what was seen: known by the provider's id, or named in its metadata and not known there yet."""
+    known = session.scalar(select(Payment.id).where(Payment.intent_ref == seen.ref))
+    payment_id, order_number = name_of(seen)
+    if known is not None or not payment_id.isdecimal():
+        return known
+    named = (Payment.id == int(payment_id)) & (Order.number == order_number) & Payment.intent_ref.is_(None)
+    return session.scalar(select(Payment.id).join(Order, Order.id == Payment.order_id).where(named))
 
 
 def look_later(session: Session, payment_id: int, *, answered: bool) -> None:

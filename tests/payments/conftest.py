@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from catalogue.models import Sku
+from catalogue.models import Counter, Sku
 from orders.checkout import Contact, DraftLine, OrderDraft, Pickup, place_order
 from orders.models import Order
 from orders.payments.cashier import play
@@ -70,7 +70,7 @@ class Till:
     session: Session
     build: Builder
     sku: Sku
-    counter_id: int
+    counter: Counter
     provider: StripeStandIn
 
     @property
@@ -83,7 +83,7 @@ class Till:
         """An order of eggs that waits for its money; its id."""
         draft = OrderDraft(
             lines=(DraftLine(self.sku.id, packs),), contact=Contact("Demo guest", "13800000000", "demo@example.org"),
-            fulfilment=Pickup(self.counter_id), payment_method="stripe", means="card",
+            fulfilment=Pickup(self.counter.id), payment_method="stripe", means="card",
         )  # fmt: skip
         key = f"form:{self.build.number()}-{time.monotonic_ns()}"
         order = place_order(self.session, draft, placement_key=key, actor=GUEST, now=utcnow())
@@ -191,4 +191,4 @@ def till(app: Flask, session: Session, build: Builder, provider: StripeStandIn) 
     sku, counter = build.sku(code="EGG-30", price_fen=4_500), build.counter(code="WH-1")
     build.lot(sku, at=counter, quantity=100)
     build.commit()
-    return Till(app, session, build, sku, counter.id, provider)
+    return Till(app, session, build, sku, counter, provider)

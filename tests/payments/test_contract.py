@@ -12,6 +12,7 @@ from tests.payments.contract import OffContract, check_answer, check_request, co
 KINDS = {
     "payment_intents": "payment_intent", "payment_methods": "payment_method", "charges": "charge",
     "refunds": "refund", "disputes": "dispute", "balance_transactions": "balance_transaction", "events": "event",
+    "webhook_endpoints": "webhook_endpoint",
 }  # fmt: skip
 INTENT = "http://127.0.0.1:1/v1/payment_intents"
 MEANS = ["card", "alipay", "wechat_pay"]
@@ -35,7 +36,10 @@ def busy_account() -> Account:
             account.decide(ref, authorised=True)
     for charge in [one for one in account.things["charges"].values() if not one["disputed"]]:
         account.create_refund({"payment_intent": charge["payment_intent"], "amount": "100"})
+    account.poor = True
+    account.create_refund({"payment_intent": charge["payment_intent"], "amount": "100"})
     account.cancel(intent(), {"cancellation_reason": "abandoned"})
+    account.keep_endpoint({"url": "https://shop.example/webhooks/stripe"})
     return account
 
 

@@ -250,7 +250,7 @@ def planted(till: Till, order_id: int, amount: int) -> int:
     till.session.commit()
     made = till.call("/v1/payment_intents", amount=str(amount), currency="cny",
                      **{"payment_method_types[0]": "card", "metadata[payment_id]": str(payment.id),
-                        "metadata[order_id]": str(order_id)})  # fmt: skip
+                        "metadata[order_id]": str(order_id), "metadata[order_no]": payment.order.number})  # fmt: skip
     till.pay(made["id"])
     return payment.id
 

@@ -77,7 +77,7 @@ def bad_day(request: pytest.FixtureRequest, database_url: str, redis_url: str) -
             sku, counter = build.sku(code="EGG-30", price_fen=4_500), build.counter(code="WH-1")
             build.lot(sku, at=counter, quantity=ORDERS * 3)
             build.commit()
-            yield Till(app, session, build, sku, counter.id, provider)
+            yield Till(app, session, build, sku, counter, provider)
             db.session.remove()
             db.engine.dispose()
         engine.dispose()

@@ -12,7 +12,10 @@ from typing import Any
 from shop.sandbox.stripe import objects
 from shop.sandbox.stripe.objects import Thing
 
-KINDS = ("payment_intents", "payment_methods", "charges", "refunds", "disputes", "balance_transactions", "events")
+KINDS = (
+    "payment_intents", "payment_methods", "charges", "refunds", "disputes", "balance_transactions", "events",
+    "webhook_endpoints",
+)  # fmt: skip
 PAYABLE = {"requires_payment_method", "requires_confirmation", "requires_action"}
 MEANS = {"card", "alipay", "wechat_pay"}
 # https://docs.stripe.com/testing: what these cards do.
@@ -49,10 +52,12 @@ class Account:
         self.things: dict[str, dict[str, Thing]] = {kind: {} for kind in KINDS}
         self.answers: dict[str, Any] = {}
         self.hidden: dict[str, str] = {}
+        self.poor = False  # its balance is empty: refunds wait
         self.on_event: Callable[[Thing], None] = lambda _event: None
         if file is not None and file.exists():
             kept = json.loads(file.read_text())
-            self.things, self.answers, self.hidden = kept["things"], kept["answers"], kept["hidden"]
+            self.things |= kept["things"]
+            self.answers, self.hidden = kept["answers"], kept["hidden"]
 
     def keep(self) -> None:
         """Write the state down."""
@@ -215,6 +220,8 @@ class Account:
         made = self.put("refunds", objects.refund(charged, params | {"amount": amount}))
         made["status"] = "pending" if REFUNDS.get(self.hidden.get(charged["id"], "")) else "succeeded"
         self.hidden[made["id"]] = REFUNDS.get(self.hidden.get(charged["id"], ""), "")
+        if self.poor:
+            made |= {"status": "pending", "pending_reason": "insufficient_funds"}
         self.count_refund(charged, made, amount)
         self.tell("refund.created", made)
         self.tell("charge.refunded", charged)
@@ -234,10 +241,19 @@ class Account:
             if made["status"] == "pending":
                 failed = self.hidden.get(made["id"]) == "failed"
                 made["status"] = "failed" if failed else "succeeded"
+                made.pop("pending_reason", None)
                 if failed:
                     made["failure_reason"] = "declined"
                     self.count_refund(self.get("charges", made["charge"]), made, -made["amount"])
                 self.tell("refund.failed" if failed else "refund.updated", made)
+
+    def keep_endpoint(self, wish: Thing) -> Thing:
+        """Where messages go: one endpoint an address, of the version and for the events that are named, or all."""
+        events = wish["events"].split(",") if "events" in wish else ["*"]
+        known = (one for one in self.things["webhook_endpoints"].values() if one["url"] == wish["url"])
+        made = next(known, None) or self.put("webhook_endpoints", objects.webhook_endpoint(wish["url"]))
+        made |= {"enabled_events": events, "api_version": wish.get("api_version", objects.API_VERSION)}
+        return made
 
     def open_dispute(self, charge_ref: str) -> Thing:
         """The customer's bank asks for the money back."""

@@ -32,7 +32,7 @@ class Faults:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def cut(self) -> str:
-        """Whether the next call is cut off: '', 'before' or 'after' it is done."""
+        """Whether the next call is cut off: '', 'before' or 'after' it is done; or the HTTP error it is given."""
         with self.lock:
             if self.forced:
                 return self.forced.pop(0)

@@ -102,6 +102,14 @@ def balance_transaction(kind: str, source: Thing, amount: int, fee: int) -> Thin
     }  # fmt: skip
 
 
+def webhook_endpoint(url: str) -> Thing:
+    """docs.stripe.com/api/webhook_endpoints/object"""
+    return base("webhook_endpoint", "we") | {
+        "api_version": API_VERSION, "application": None, "description": None, "enabled_events": ["*"],
+        "metadata": {}, "status": "enabled", "url": url,
+    }  # fmt: skip
+
+
 def event(kind: str, thing: Thing) -> Thing:
     """docs.stripe.com/api/events/object"""
     return base("event", "evt") | {

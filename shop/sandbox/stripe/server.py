@@ -100,6 +100,18 @@ class Stripe:
                 account.keep()
             return status, body, False
 
+    def refuse(self, status: int, path: str, params: Params, key: str) -> tuple[int, Thing]:
+        """A fault of its own (5xx, kept under the key and said again), a conflict (409) or too many calls (429)."""
+        code = {409: "lock_timeout", 429: "rate_limit"}.get(status)
+        body: Thing = {"error": {"type": "api_error", "message": "Something is wrong on our side."}}
+        if code:
+            body["error"] |= {"code": code, "type": "invalid_request_error"}
+        with self.account.lock:
+            if status >= 500 and key:
+                digest = hashlib.sha256(json.dumps([path, params], sort_keys=True).encode()).hexdigest()
+                self.account.answers[key] = (status, body, digest)
+        return status, body
+
     def route(self, method: str, path: str, params: Params) -> Thing:
         """One request."""
         parts = path.removeprefix("/v1/").strip("/").split("/")
@@ -177,7 +189,11 @@ class Handler(BaseHTTPRequestHandler):
         if cut == "before":
             self.hang_up()
             return
-        status, answer, again = self.stripe.answer(method, parts.path, params, self.headers.get("Idempotency-Key", ""))
+        key = self.headers.get("Idempotency-Key", "")
+        if cut.isdecimal():
+            self.send_json(*self.stripe.refuse(int(cut), parts.path, params, key))
+            return
+        status, answer, again = self.stripe.answer(method, parts.path, params, key)
         if cut == "after":
             self.hang_up()
             return
@@ -211,6 +227,11 @@ class Handler(BaseHTTPRequestHandler):
                 elif what == "settle-refunds" and method == "POST":
                     account.settle_refunds()
                     self.send_json(200, {})
+                elif what == "endpoint" and method == "POST":
+                    self.send_json(200, account.keep_endpoint(form))
+                elif what == "balance" and method == "POST":
+                    account.poor = form.get("empty") == "yes"
+                    self.send_json(200, {})
                 elif what == "cut-next" and method == "POST":
                     self.faults.forced += form.get("where", "").split(",")
                     self.send_json(200, {})
@@ -242,6 +263,8 @@ class Handler(BaseHTTPRequestHandler):
 def serve(port: int, file: Path | None, to: str, secret: str, faults: Faults) -> None:
     """Stand in for Stripe until SIGTERM or Ctrl-C."""
     account = Account(file, f"http://127.0.0.1:{port}")
+    if to:
+        account.keep_endpoint({"url": to})
     handler = type("BoundHandler", (Handler,), {"stripe": Stripe(account), "faults": faults})
     server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     server.daemon_threads = True
