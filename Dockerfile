@@ -25,4 +25,4 @@ EXPOSE 8000
 # Granian answers SIGTERM by finishing what it has begun; two processes of eight threads, as many as each
 # process has database connections.
 CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", "--backlog", "512", \
-     "--workers", "2", "--blocking-threads", "8", "--respawn-failed-workers", "--workers-kill-timeout", "30", "wsgi:app"]
+     "--workers", "2", "--blocking-threads", "12", "--respawn-failed-workers", "--workers-kill-timeout", "30", "wsgi:app"]

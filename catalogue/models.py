@@ -153,7 +153,8 @@ class Sku(HasId, HasTimes, PricedByWeight, Base):
 
 
 class Counter(HasId, HasTimes, Base):
-    """A 专柜 in a Wuhan supermarket. Capacity is parcels a day; `radius_m` how far it delivers; cut-off local time."""
+    """A 专柜 in a Wuhan supermarket. Capacity is parcels a day; `radius_m` how far it delivers; cut-off local time;
+    `hold_hours` how long a packed order waits for whoever collects it."""
 
     __tablename__ = "counter"
 
@@ -167,6 +168,7 @@ class Counter(HasId, HasTimes, Base):
     capacity: Mapped[int] = mapped_column(sa.Integer)
     radius_m: Mapped[int] = mapped_column(sa.Integer)
     cut_off: Mapped[time]
+    hold_hours: Mapped[int] = mapped_column(sa.Integer, server_default="72")
     delivers: Mapped[bool] = mapped_column(server_default=sa.true())
     active: Mapped[bool] = mapped_column(server_default=sa.true())
     email: Mapped[str] = mapped_column(server_default="")
@@ -181,6 +183,7 @@ class Counter(HasId, HasTimes, Base):
         CheckConstraint("lat BETWEEN -90 AND 90 AND lng BETWEEN -180 AND 180", name="place"),
         CheckConstraint("capacity >= 0", name="capacity"),
         CheckConstraint("radius_m >= 0", name="radius"),
+        CheckConstraint("hold_hours BETWEEN 2 AND 720", name="hold_hours"),
         Index("ix_counter_district", "district"),
     )
 

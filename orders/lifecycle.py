@@ -24,7 +24,6 @@ from shop.db import table_of
 from shop.errors import WrongState
 from shop.outbox import emit
 
-HOURS_TO_COLLECT = 72
 EXPIRY = Actor("expiry")
 # The statuses whose arrival a customer is told of by mail.
 MAILED = {OrderStatus.READY: "ready", OrderStatus.CANCELLED: "cancelled", OrderStatus.EXPIRED: "expired"}
@@ -66,8 +65,8 @@ def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, no
         raise WrongState(errors=[{"status": before.value, "wanted": to.value}])
     order.status = to.value
     # A supermarket's goods come to its own counter: nobody has to collect them in time.
-    if to == OrderStatus.READY and order.kind == "retail":
-        order.collect_by = now + timedelta(hours=HOURS_TO_COLLECT)
+    if to == OrderStatus.READY and order.kind == "retail" and order.pickup_counter is not None:
+        order.collect_by, order.reminded_at = now + timedelta(hours=order.pickup_counter.hold_hours), None
     if not ORDER_MOVES[to]:
         order.closed_at = now
     audit.record(

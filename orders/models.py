@@ -53,7 +53,8 @@ class Order(HasId, HasTimes, Base):
     """What somebody bought. Total = lines + delivery − discount, to the fen (a deferred trigger holds it).
 
     `number` is random and public; `pickup_code` is what the counter asks for; `placement_key` makes placing safe
-    to repeat; `expires_at` ends the wait for payment, `collect_by` the wait for collection.
+    to repeat; `expires_at` ends the wait for payment, `collect_by` the wait for collection, of
+    which the customer was reminded at `reminded_at`.
     """
 
     __tablename__ = "order"
@@ -78,6 +79,7 @@ class Order(HasId, HasTimes, Base):
     note: Mapped[str] = mapped_column(server_default="")
     expires_at: Mapped[datetime | None]
     collect_by: Mapped[datetime | None]
+    reminded_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
     lines: Mapped[list[OrderLine]] = relationship(back_populates="order", order_by="OrderLine.position")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
@@ -44,6 +46,48 @@ def count_stock(
     """
     if counted < 0:
         raise Invalid(errors=[{"field": "counted"}])
+    cause = Cause(MovementKind.COUNT, "count", source_id, note)
+    return change_level(session, level_id, lambda there: counted - there, cause, actor, now)
+
+
+def correct_stock(
+    session: Session, *, level_id: int, difference: int, actor: Actor, source_id: str, now: datetime
+) -> bool:
+    """Add what a count found (packs, less than nothing where some are missing) to what stands there by now.
+
+    For counts that are saved later than they were made: what was sold in between stays sold.
+    """
+    cause = Cause(MovementKind.COUNT, "count", source_id)
+    return change_level(session, level_id, lambda there: max(difference, -there), cause, actor, now)
+
+
+def waste_stock(
+    session: Session, *, level_id: int, packs: int, reason: str, actor: Actor, source_id: str, now: datetime
+) -> bool:
+    """Throw packs away; whoever was promised them is served from elsewhere or shorter. Raises Invalid, NotFound."""
+    if packs < 1 or not reason.strip():
+        raise Invalid(_l("Please say how many packs and why"), errors=[{"field": "waste"}])
+    cause = Cause(MovementKind.WASTE, "waste", source_id, reason.strip())
+    return change_level(session, level_id, lambda there: -min(packs, there), cause, actor, now)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a level changes: the same cause changes it once."""
+
+    kind: MovementKind
+    source_type: str
+    source_id: str
+    note: str = ""
+
+
+def change_level(
+    session: Session, level_id: int, change: Callable[[int], int], cause: Cause, actor: Actor, now: datetime
+) -> bool:
+    """Change what stands at a level by `change(what stands there)`; False if nothing changes or it was done before.
+
+    Where fewer packs remain than are promised, allocations go back to routing and the newest orders get less.
+    """
     place = session.execute(
         select(StockLevel.lot_id, StockLevel.sku_id, Location.channel)
         .join(Location, Location.id == StockLevel.location_id)
@@ -53,22 +97,24 @@ def count_stock(
         raise NotFound()
     lock_orders_on(session, [level_id])
     level = next(one for one in levels_of(session, place.lot_id) if one.id == level_id)
-    difference = counted - level.on_hand
-    if difference == 0 or has_moved(session, level_id, MovementKind.COUNT, "count", source_id):
+    difference = change(level.on_hand)
+    if difference == 0 or has_moved(session, level_id, cause.kind, cause.source_type, cause.source_id):
         return False
-    if counted < level.reserved:
+    remains = level.on_hand + difference
+    if remains < level.reserved:
         send_back(session, [level_id], actor, now)
     lot = session.get_one(Lot, place.lot_id)
     if difference < 0 and lot.sellable:
         cover_loss(session, place.sku_id, Channel(place.channel), -difference, actor, now)
     moved = move(
-        session, level_id, MovementKind.COUNT, on_hand=difference, source_type="count", source_id=source_id,
-        actor=actor.name, note=note,
+        session, level_id, cause.kind, on_hand=difference, source_type=cause.source_type, source_id=cause.source_id,
+        actor=actor.name, note=cause.note,
     )  # fmt: skip
     if moved:
+        action = "stock.wasted" if cause.kind == MovementKind.WASTE else "stock.counted"
         audit.record(
-            session, actor, "stock.counted", "stock_level", level_id,
-            before={"on_hand": counted - difference}, after={"on_hand": counted},
+            session, actor, action, "stock_level", level_id,
+            before={"on_hand": remains - difference}, after={"on_hand": remains},
         )  # fmt: skip
     return moved
 

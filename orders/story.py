@@ -124,6 +124,9 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         if data.get("again"):
             return _("%(counter)s weighed %(packs)s × %(name)s again: %(weight)s", **told)
         return _("%(counter)s weighed %(packs)s × %(name)s: %(weight)s", **told)
+    if kind == "fulfilment.line_rejected":
+        return _("%(counter)s cannot give %(name)s, so another counter is looked for",
+                 counter=counter, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
     texts = {
         "order.awaiting_payment": _("The order was placed and waits for payment"),
         "order.confirmed": _("The order is confirmed"),

@@ -35,6 +35,8 @@ from orders.views.buyer import buyer
 from orders.views.coop import coop
 from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
+from orders.views.counter_day import counter_day
+from orders.views.counter_picking import counter_picking
 from orders.views.notices import notices
 from orders.views.office import office
 from orders.views.office_money import office_money
@@ -45,7 +47,18 @@ from orders.views.payments import hear as hear_provider
 from orders.views.payments import payments
 from orders.views.receipts import receipts
 from orders.views.storefront import orders_storefront
-from shop import error_pages, health, i18n, metrics, page_cache, ratelimits, requests, security_headers, templating
+from shop import (
+    changes,
+    error_pages,
+    health,
+    i18n,
+    metrics,
+    page_cache,
+    ratelimits,
+    requests,
+    security_headers,
+    templating,
+)
 from shop.accounts import policy, security
 from shop.accounts.tokens import read_bearer_token
 from shop.accounts.views.account import account
@@ -95,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     let_machines_in(app)
     close_unmarked_doors(app)
     page_cache.init_app(app, settings)
+    changes.init_app(app, settings)
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -144,6 +158,8 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(payments)
     cashier.register(app)
     app.register_blueprint(counter)
+    app.register_blueprint(counter_picking)
+    app.register_blueprint(counter_day)
     app.register_blueprint(coop)
     app.register_blueprint(coop_sheets)
     app.register_blueprint(buyer)

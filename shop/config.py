@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     proxy_hops: int = Field(0, ge=0, le=5)
     web_threads: int = Field(8, ge=1, le=64)
+    # Open streams of a web process; each holds a thread of its server and no database connection.
+    live_streams: int = Field(4, ge=0, le=64)
     rate_limits: bool = True
     page_cache_seconds: int = Field(3, ge=0, le=60)
     fail_points: bool = False

@@ -31,6 +31,11 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Devices"), "account.sessions"),
         (_l("My data"), "personal.data"),
     ),
+    "counter": (
+        (_l("Queue"), "counter.board"),
+        (_l("Pick round"), "counter_picking.wave"),
+        (_l("Day’s close"), "counter_day.close"),
+    ),
     "coop": (
         (_l("My stock"), "coop.home"),
         (_l("Receive a lot"), "coop.receive"),

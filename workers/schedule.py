@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from orders.check import faults
 from orders.lifecycle import expire_overdue
+from orders.no_show import remind_to_collect
 from orders.notifications.digest import write_digests
 from orders.payments.events import fetch_events
 from orders.payments.gateway import GatewayDown
@@ -48,6 +49,11 @@ def run_expiry(session: Session) -> int:
         with suppress(GatewayDown):  # nobody can pay either; the others expire in any case
             expire_unpaid(session, gateway, utcnow())
     return expire_overdue(session, utcnow())
+
+
+def remind_customers(session: Session) -> int:
+    """Remind whoever has not collected yet, once, while there is time."""
+    return remind_to_collect(session, utcnow())
 
 
 def look_at_payments(session: Session) -> int:
@@ -98,6 +104,7 @@ def tell_the_day(session: Session) -> int:
 
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
+    "reminders": Tick(remind_customers, timedelta(minutes=5), 240),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
     "payments": Tick(look_at_payments, timedelta(seconds=60), 50),

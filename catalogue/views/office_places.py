@@ -56,6 +56,7 @@ class CounterForm(EditForm):
     capacity = IntegerField(_l("Parcels a day"), [InputRequired(), NumberRange(0, 100_000)])
     radius_m = IntegerField(_l("Delivers so far (m)"), [InputRequired(), NumberRange(0, 100_000)])
     cut_off = TimeField(_l("Last orders for today"), [InputRequired()])
+    hold_hours = IntegerField(_l("Keeps packed orders (hours)"), [InputRequired(), NumberRange(2, 720)])
     delivers = BooleanField(_l("Delivers"))
     email = EmailField(_l("E-mail"), MAIL)
     phone = StringField(_l("Phone"), [Length(max=20)])
@@ -144,7 +145,18 @@ def counter(counter_id: int) -> Any:
     found = db.session.get(Counter, counter_id)
     if found is None:
         raise NotFound()
-    fields = ("names", "street", "capacity", "radius_m", "cut_off", "delivers", "email", "phone", "active")
+    fields = (
+        "names",
+        "street",
+        "capacity",
+        "radius_m",
+        "cut_off",
+        "hold_hours",
+        "delivers",
+        "email",
+        "phone",
+        "active",
+    )
     what = Editing(Counter, fields, "counter", localised(found.names), url_for("office_places.counters"),
                    _("Counters and hours"), parts="office/counter.html")  # fmt: skip
     week = places.week_of(found)

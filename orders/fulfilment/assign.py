@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from catalogue.models import Product, Sku
 from catalogue.stock.ledger import reserve_all
 from catalogue.stock.models import Availability, Channel
+from orders.fulfilment.board_changes import board_of
 from orders.fulfilment.instance import DAYS_AHEAD, RoutingInputs
 from orders.fulfilment.models import Allocation, Fulfilment, RoutingPlan
 from orders.lifecycle import move_order, settle_order, tell, tell_all, tell_suppliers
@@ -22,6 +23,7 @@ from orders.routing.problem import Plan, Take
 from orders.states import FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
 from shop.audit import Actor
+from shop.changes import say_changed
 from shop.clock import shanghai_day
 from shop.db import table_of
 from shop.observability import follow_order
@@ -108,6 +110,7 @@ def assign(session: Session, order: Order, inputs: RoutingInputs, day: date, pla
     parts = parts_for(session, order, inputs, dict(sorted(roles.items())), day, plan_id)
     lines = {line.sku_id: line for line in order.lines}
     allocate(session, [(lines[take.sku], parts[one.counter], take) for one in plan.parcels for take in one.takes])
+    say_changed(session, (board_of(part.counter_id) for part in parts.values()))
     notices = {f"{part.id}:{plan_id}": {"fulfilment_id": part.id, "kind": "assigned"} for part in parts.values()}
     emit_all(session, "counter.notice", notices)
     found = [{"counter": code, "role": roles[code].value} for code in parts]

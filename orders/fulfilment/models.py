@@ -58,8 +58,8 @@ class Fulfilment(HasId, HasTimes, Base):
 class Allocation(HasId, HasTimes, Base):
     """Packs of one lot at one location, set aside for an order line.
 
-    reserved (at `level`) → in_transit (left the sending counter) → reserved (at the pickup counter) → shipped;
-    or released.
+    `picked` of them are ticked off the pick list. States: reserved (at `level`) → in_transit (left the sending
+    counter) → reserved (at the pickup counter) → shipped; or released.
     """
 
     __tablename__ = "allocation"
@@ -69,6 +69,7 @@ class Allocation(HasId, HasTimes, Base):
     level_id: Mapped[int] = mapped_column(ForeignKey("stock_level.id"))
     quantity: Mapped[int] = mapped_column(sa.Integer)
     state: Mapped[str] = mapped_column(server_default="reserved")
+    picked: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     picked_at: Mapped[datetime | None]
 
     fulfilment: Mapped[Fulfilment] = relationship(back_populates="allocations")
@@ -78,6 +79,7 @@ class Allocation(HasId, HasTimes, Base):
 
     __table_args__ = (
         CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("picked BETWEEN 0 AND quantity", name="picked"),
         CheckConstraint("state IN ('reserved', 'in_transit', 'shipped', 'released')", name="state"),
         Index("ix_allocation_level", "level_id", postgresql_where=sa.text("state = 'reserved'")),
     )

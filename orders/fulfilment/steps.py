@@ -33,7 +33,14 @@ class WrongCode(DomainError):
 
     status: ClassVar[int] = 422
     code: ClassVar[str] = "wrong_code"
-    title = _l("No order waiting here has this code. Please check the eight digits.")
+    title = _l("No order waiting here has this code, number or phone. Please check what was typed.")
+
+
+class NotAllPicked(WrongState):
+    """Ticking off was begun and is not finished."""
+
+    code: ClassVar[str] = "not_all_picked"
+    title = _l("Not everything is ticked off yet. Tick off the rest, or send back what is missing.")
 
 
 class TransfersMissing(WrongState):
@@ -107,7 +114,8 @@ def make_ready(
 ) -> Weighed:
     """Picked, weighed and packed; with other weights for a part that is ready, they are corrected.
 
-    Raises TransfersMissing while goods for a hand-over are on their way, WeightsMissing, and what weigh() raises.
+    Raises TransfersMissing while goods for a hand-over are on their way, WeightsMissing, and what weigh() raises;
+    NotAllPicked where ticking off was begun and packs are missing.
     """
     order, part = lock_part(session, fulfilment_id)
     weighed = weigh(session, order, part, scale, actor, now) if scale is not None else Weighed()
@@ -116,11 +124,15 @@ def make_ready(
     if part.role == FulfilmentRole.HAND_OVER and transfers_open(session, order.id):
         raise TransfersMissing()
     refuse_unweighed(session, part)
+    packs = standing(session, part)
+    begun = any(one.picked and one.picked_at is None for one in packs)
+    if begun and any(one.picked < one.quantity for one in packs):
+        raise NotAllPicked()
     if part.status == F.ASSIGNED:
         move_fulfilment(session, order, part, F.ACCEPTED, actor, now)
     move_fulfilment(session, order, part, F.READY, actor, now)
-    for allocation in standing(session, part):
-        allocation.picked_at = now
+    for allocation in packs:
+        allocation.picked, allocation.picked_at = allocation.quantity, now
     settle_order(session, order, actor, now)
     return weighed
 
@@ -182,6 +194,7 @@ def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: da
         allocation.level_id = level_for(session, lot_id, place.id).id
         allocation.fulfilment_id = target.id
         allocation.state = "reserved"
+        allocation.picked, allocation.picked_at = 0, None  # whoever hands it over ticks it off again
         shift(session, allocation, MovementKind.TRANSFER_IN, allocation.quantity, actor)
     settle_order(session, order, actor, now)
 
@@ -192,26 +205,6 @@ def shift(session: Session, allocation: Allocation, kind: MovementKind, packs: i
         session, allocation.level_id, kind, on_hand=packs, reserved=packs,
         source_type="allocation", source_id=allocation.id, actor=actor.name,
     )  # fmt: skip
-
-
-def find_by_code(session: Session, counter_ids: set[int] | None, code: str) -> Fulfilment:
-    """The hand-over waiting at one of these counters under a pickup code. Raises WrongCode."""
-    digits = "".join(letter for letter in code if letter.isdigit())
-    statement = (
-        select(Fulfilment)
-        .join(Order, Order.id == Fulfilment.order_id)
-        .where(
-            Order.pickup_code == digits,
-            Fulfilment.role == FulfilmentRole.HAND_OVER.value,
-            Fulfilment.status.in_([F.ASSIGNED.value, F.ACCEPTED.value, F.READY.value]),
-        )
-    )
-    if counter_ids is not None:
-        statement = statement.where(Fulfilment.counter_id.in_(counter_ids))
-    part = session.execute(statement).scalars().first()
-    if part is None:
-        raise WrongCode(errors=[{"field": "code"}])
-    return part
 
 
 def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now: datetime) -> Order:
@@ -238,10 +231,20 @@ def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now
     return order
 
 
-def reject_line(session: Session, fulfilment_id: int, line_id: int, reason: str, actor: Actor, now: datetime) -> None:
+def reject_line(
+    session: Session,
+    fulfilment_id: int,
+    line_id: int,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    keep_picked: bool = False,
+) -> None:
     """The counter cannot give a line: its packs go back to routing, which will not ask this counter for them again.
 
-    Raises Invalid without a reason, WrongState once the part is ready or gone.
+    With `keep_picked` what is ticked off stays, and only what is missing goes back.
+    Raises Invalid without a reason, WrongState once the part is gone.
     """
     if not reason.strip():
         raise Invalid(_l("Please say why"), errors=[{"field": "reason"}])
@@ -249,6 +252,8 @@ def reject_line(session: Session, fulfilment_id: int, line_id: int, reason: str,
     if FulfilmentStatus(part.status) not in {F.ASSIGNED, F.ACCEPTED, F.READY}:
         raise WrongState(errors=[{"status": part.status}])
     taken = [one for one in standing(session, part) if one.order_line_id == line_id]
+    if keep_picked:
+        taken = [one for one in (missing_of(session, allocation) for allocation in taken) if one is not None]
     if not taken:
         raise NotFound()
     line = session.get_one(OrderLine, line_id)
@@ -262,6 +267,21 @@ def reject_line(session: Session, fulfilment_id: int, line_id: int, reason: str,
         move_fulfilment(session, order, part, F.REJECTED, actor, now)
     settle_order(session, order, actor, now)
     emit(session, "order.route", f"{order.id}:rejected:{part.id}:{line_id}:{taken[0].id}", {"order_id": order.id})
+
+
+def missing_of(session: Session, allocation: Allocation) -> Allocation | None:
+    """The packs of an allocation that are not ticked off, as an allocation of their own; None when all are."""
+    missing = allocation.quantity - allocation.picked
+    if not missing or not allocation.picked:
+        return allocation if missing else None
+    allocation.quantity = allocation.picked
+    rest = Allocation(
+        order_line_id=allocation.order_line_id, fulfilment_id=allocation.fulfilment_id, level_id=allocation.level_id,
+        quantity=missing,
+    )  # fmt: skip
+    session.add(rest)
+    session.flush()
+    return rest
 
 
 def note_rejection(session: Session, part: Fulfilment, line: OrderLine, packs: int, reason: str, actor: Actor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
@@ -12,10 +12,13 @@ from werkzeug.wrappers import Response
 
 from catalogue.models import Counter
 from orders.fulfilment import queue, steps
+from orders.fulfilment.board_changes import boards_of
+from orders.fulfilment.desk import find_waiting
 from orders.fulfilment.models import Fulfilment
-from orders.fulfilment.steps import WrongCode
+from orders.fulfilment.queue import Ticket
 from orders.fulfilment.weighing import LightPacks, Scale, Weighed, WeightsMissing, field_of
 from shop.accounts.policy import allow, current_actor, own_counter_ids
+from shop.changes import stream
 from shop.clock import utcnow
 from shop.db import db, in_transaction
 from shop.errors import DomainError, Invalid, NotFound
@@ -23,6 +26,7 @@ from shop.money import weight, yuan
 
 counter = Blueprint("counter", __name__, url_prefix="/counter")
 Step = Callable[[Session], object]
+Answer = str | tuple[str, int] | Response
 
 
 def own_part(fulfilment_id: int) -> Fulfilment:
@@ -48,30 +52,41 @@ def take(fulfilment_id: int, step: Step, done: str) -> Response:
 @allow("counter")
 def board() -> str:
     """Today's queue and the hand-over desk."""
-    return render_template(
-        "counter/board.html", room="counter", tickets=queue.board(db.session(), own_counter_ids(), utcnow()), code=""
-    )
+    return render_template("counter/board.html", room="counter", tickets=tickets(), code="")
+
+
+def tickets() -> Sequence[Ticket]:
+    """What stands on this person's board now."""
+    return queue.board(db.session(), own_counter_ids(), utcnow())
 
 
 @counter.get("/queue")
 @allow("counter")
 def fragment() -> str:
     """The queue alone, for pages that keep themselves fresh."""
-    return render_template("counter/queue.html", tickets=queue.board(db.session(), own_counter_ids(), utcnow()))
+    return render_template("counter/queue.html", tickets=tickets())
 
 
-@counter.post("/desk")
+@counter.get("/changes")
 @allow("counter")
-def desk() -> tuple[str, int] | Response:
-    """Find the order that belongs to a pickup code."""
-    code = request.form.get("code", "")[:40]
+def changes() -> Response:
+    """A stream that says when the queue has changed. What it needs of the database it knows before it begins."""
+    return stream(boards_of(own_counter_ids()))
+
+
+@counter.route("/desk", methods=["GET", "POST"])
+@allow("counter")
+def desk() -> Answer:
+    """Find the order of whoever stands here: by code, number or the end of the phone number."""
+    code = request.values.get("code", "")[:40]
     try:
-        part = steps.find_by_code(db.session(), own_counter_ids(), code)
-    except WrongCode as refusal:
-        tickets = queue.board(db.session(), own_counter_ids(), utcnow())
-        page = render_template("counter/board.html", room="counter", tickets=tickets, code=code, error=refusal.detail)
-        return page, 422
-    return redirect(url_for("counter.part", fulfilment_id=part.id, code=code), 303)
+        found = find_waiting(db.session(), own_counter_ids(), code)
+    except DomainError as refusal:
+        page = render_template("counter/board.html", room="counter", tickets=tickets(), code=code, error=refusal.detail)
+        return page, refusal.status
+    if len(found) > 1:
+        return render_template("counter/found.html", room="counter", parts=found, code=code, masked=queue.masked)
+    return redirect(url_for("counter.part", fulfilment_id=found[0].id, code=code), 303)
 
 
 @counter.get("/parts/<int:fulfilment_id>")
@@ -81,13 +96,13 @@ def part(fulfilment_id: int) -> str:
     return part_page(fulfilment_id)
 
 
-def part_page(fulfilment_id: int, problem: DomainError | None = None) -> str:
-    """The page of a part; after a refusal with what was typed."""
+def part_page(fulfilment_id: int, problem: DomainError | None = None, wrong: str = "") -> str:
+    """The part's page; after a refusal with what was typed. `wrong` is the answer to a scan that did not fit."""
     own_part(fulfilment_id)
     found = queue.part_with_order(db.session(), fulfilment_id)
     contact = found.order.contact
     pickup = found.order.pickup_counter_id
-    arriving = found.role == "transfer" and own_counter_ids() is not None and pickup in (own_counter_ids() or set())
+    mine = own_counter_ids()
     return render_template(
         "counter/part.html",
         room="counter",
@@ -95,13 +110,16 @@ def part_page(fulfilment_id: int, problem: DomainError | None = None) -> str:
         order=found.order,
         customer=queue.masked(contact.name, contact.phone) if contact else "",
         picks=queue.picks(db.session(), found),
-        arriving=arriving or (found.role == "transfer" and own_counter_ids() is None),
+        elsewhere=queue.elsewhere(db.session(), found),
+        arriving=found.role == "transfer" and (mine is None or pickup in mine),
         target=db.session.get(Counter, pickup) if pickup else None,
         code=request.args.get("code", "")[:40],
         address=contact if found.role == "deliver" else None,
         problem=problem,
         light=isinstance(problem, LightPacks),
         typed=typed_texts(),
+        wrong=wrong,
+        here=mine is None or found.counter_id in mine,
     )
 
 
@@ -206,9 +224,9 @@ def hand_over(fulfilment_id: int) -> Response:
 def reject(fulfilment_id: int, line_id: int) -> Response:
     """The counter cannot give a line."""
     steps.find_part(db.session(), fulfilment_id, own_counter_ids())
-    reason = request.form.get("reason", "")[:500]
+    reason, keep = request.form.get("reason", "")[:500], "keep_picked" in request.form
     return take(
         fulfilment_id,
-        lambda s: steps.reject_line(s, fulfilment_id, line_id, reason, current_actor(), utcnow()),
+        lambda s: steps.reject_line(s, fulfilment_id, line_id, reason, current_actor(), utcnow(), keep_picked=keep),
         _("Sent back: another counter is looked for"),
     )

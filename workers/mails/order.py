@@ -1,4 +1,4 @@
-"""The mails a customer gets about an order: confirmed, ready, changed, cancelled, expired."""
+"""The mails a customer gets about an order: confirmed, ready, reminded, changed, cancelled, expired."""
 
 from __future__ import annotations
 
@@ -44,6 +44,14 @@ KINDS: dict[str, OrderWords] = {
         shows_code=True,
     ),
     "ready": OrderWords(_l("Your order %(number)s is ready"), _l("Everything is ready for you."), shows_code=True),
+    "collect": OrderWords(
+        _l("Order %(number)s is waiting for you"),
+        _l(
+            "Your goods are packed and nobody has collected them yet. After the time below they go back on sale,"
+            " and what was paid goes back to you."
+        ),
+        shows_code=True,
+    ),
     "changed": OrderWords(
         _l("Your order %(number)s has changed"),
         _l("We are sorry: not everything could be given. What is missing is not charged."),
