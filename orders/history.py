@@ -9,13 +9,13 @@ from math import ceil
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from catalogue.models import Counter, Product, Sku
-from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.models import Allocation, Fulfilment, Substitution
 from orders.models import Order, OrderContact, OrderEvent, OrderLine
 from orders.payments.standing import PaymentStanding, payment_standing
-from orders.states import CANCELLABLE, OPEN_ORDERS, FulfilmentStatus, OrderStatus
+from orders.states import CANCELLABLE, OPEN_ORDERS, FulfilmentStatus, OrderStatus, SubstitutionState
 from orders.story import Step, event_text, fulfilment_text, status_text, steps_of
 from shop.i18n import localised
 
@@ -91,6 +91,20 @@ class PageEvent:
 
 
 @dataclass(frozen=True)
+class PageQuestion:
+    """Something else is offered for missing packs, and waits for a yes or no until `answer_by` (UTC)."""
+
+    id: int
+    missing: str
+    offered: str
+    art: str
+    packs: int
+    price_fen: int
+    saves_fen: int
+    answer_by: datetime
+
+
+@dataclass(frozen=True)
 class OrderPage:
     """Everything an order's page says. `pickup_code` only while it is of use; `version` changes with the page."""
 
@@ -115,6 +129,7 @@ class OrderPage:
     contact: OrderContact | None
     note: str
     events: tuple[PageEvent, ...]
+    question: PageQuestion | None
 
     @property
     def may_change(self) -> bool:
@@ -170,7 +185,33 @@ def order_page(session: Session, order: Order) -> OrderPage:
         total_fen=order.total_fen, steps=steps_of(status, order.method, order.created_at, story), parts=parts,
         pickup=None if order.pickup_counter is None else at_counter(order.pickup_counter), contact=order.contact,
         note=order.note, events=tell_story(session, story),
+        question=question_of(session, order) if status in OPEN_ORDERS else None,
     )  # fmt: skip
+
+
+def question_of(session: Session, order: Order) -> PageQuestion | None:
+    """What the counter asks the customer now."""
+    statement = (
+        select(Substitution)
+        .where(Substitution.order_id == order.id, Substitution.state == SubstitutionState.PROPOSED.value)
+        .options(
+            joinedload(Substitution.sku).joinedload(Sku.product),
+            joinedload(Substitution.line).joinedload(OrderLine.sku).joinedload(Sku.product),
+        )
+    )
+    asked = session.execute(statement).scalars().first()
+    if asked is None:
+        return None
+    return PageQuestion(
+        id=asked.id, missing=goods_of(asked.line.sku), offered=goods_of(asked.sku), art=asked.sku.product.art,
+        packs=asked.packs, price_fen=asked.price_fen, answer_by=asked.answer_by,
+        saves_fen=asked.packs * (asked.line.price_fen - asked.price_fen),
+    )  # fmt: skip
+
+
+def goods_of(sku: Sku) -> str:
+    """'Tibetan eggs · 30 in a box' in the reader's language."""
+    return f"{localised(sku.product.names)} · {localised(sku.pack_names)}"
 
 
 def lines_of(session: Session, order: Order) -> tuple[PageLine, ...]:

@@ -65,6 +65,25 @@ FULFILMENT_MOVES: dict[FulfilmentStatus, frozenset[FulfilmentStatus]] = {
     F.CANCELLED: frozenset(),
 }
 
+
+class SubstitutionState(StrEnum):
+    """Where a question to a customer stands: whether other goods will do for what is missing."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+S = SubstitutionState
+
+SUBSTITUTION_MOVES: dict[SubstitutionState, frozenset[SubstitutionState]] = {
+    S.PROPOSED: frozenset({S.ACCEPTED, S.REFUSED, S.EXPIRED}),
+    S.ACCEPTED: frozenset(),
+    S.REFUSED: frozenset(),
+    S.EXPIRED: frozenset(),
+}
+
 OPEN_ORDERS = frozenset(status for status, moves in ORDER_MOVES.items() if moves)
 OPEN_FULFILMENTS = frozenset(status for status, moves in FULFILMENT_MOVES.items() if moves)
 # The customer may still change their mind: nothing has left a counter yet.

@@ -124,6 +124,14 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         if data.get("again"):
             return _("%(counter)s weighed %(packs)s × %(name)s again: %(weight)s", **told)
         return _("%(counter)s weighed %(packs)s × %(name)s: %(weight)s", **told)
+    if kind in {"substitution.proposed", "substitution.accepted"}:
+        said = {
+            "substitution.proposed": _(
+                "The counter offers %(packs)s × %(name)s for what is missing", **offer_of(data, names)
+            ),
+            "substitution.accepted": _("You take %(packs)s × %(name)s instead", **offer_of(data, names)),
+        }
+        return said[kind]
     if kind == "fulfilment.line_rejected":
         return _("%(counter)s cannot give %(name)s, so another counter is looked for",
                  counter=counter, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
@@ -138,3 +146,8 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         "order.expired": _("The order has ended because nobody paid or collected it in time"),
     }
     return texts.get(kind, "")
+
+
+def offer_of(data: Mapping[str, Any], names: Mapping[str | int, str]) -> dict[str, object]:
+    """How many packs of what a substitution is about."""
+    return {"packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), "")}

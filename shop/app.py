@@ -37,6 +37,7 @@ from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
 from orders.views.counter_day import counter_day
 from orders.views.counter_picking import counter_picking
+from orders.views.counter_substitutes import counter_substitutes
 from orders.views.notices import notices
 from orders.views.office import office
 from orders.views.office_money import office_money
@@ -160,6 +161,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(counter)
     app.register_blueprint(counter_picking)
     app.register_blueprint(counter_day)
+    app.register_blueprint(counter_substitutes)
     app.register_blueprint(coop)
     app.register_blueprint(coop_sheets)
     app.register_blueprint(buyer)

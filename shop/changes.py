@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import redis
 from flask import Flask, Response, current_app
@@ -89,9 +90,9 @@ class Listener:
             with redis.Redis.from_url(self.redis_url, socket_connect_timeout=1) as store, store.pubsub() as words:
                 words.subscribe(CHANNEL)
                 while self.is_needed():
-                    message = words.get_message(ignore_subscribe_messages=True, timeout=1.0)
+                    message = words.get_message(timeout=1.0)
                     if message is not None:
-                        self.wake(frozenset(message["data"].decode().split()))
+                        self.wake(topics_of(message))
         except redis.RedisError:
             log.warning("streams end: Redis does not answer")
             self.end_all()
@@ -103,11 +104,11 @@ class Listener:
                 self.thread = None
             return self.thread is not None
 
-    def wake(self, topics: frozenset[str]) -> None:
-        """Wake the streams that wait for one of these."""
+    def wake(self, topics: frozenset[str] | None) -> None:
+        """Wake the streams that wait for one of these (None: all streams)."""
         with self.lock:
             for waiter in self.waiters:
-                if waiter.topics is None or waiter.topics & topics:
+                if topics is None or waiter.topics is None or waiter.topics & topics:
                     waiter.woken.set()
 
     def end_all(self) -> None:
@@ -117,6 +118,12 @@ class Listener:
             for waiter in self.waiters:
                 waiter.over = True
                 waiter.woken.set()
+
+
+def topics_of(message: Mapping[str, Any]) -> frozenset[str] | None:
+    """What a message of Redis is about; None where it says that we are heard from now on: look, you may have missed
+    something."""
+    return frozenset(message["data"].decode().split()) if message["type"] == "message" else None
 
 
 def words_for(waiter: Waiter) -> Iterator[bytes]:

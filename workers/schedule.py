@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from orders.check import faults
+from orders.fulfilment.substitution import end_unanswered
 from orders.lifecycle import expire_overdue
 from orders.no_show import remind_to_collect
 from orders.notifications.digest import write_digests
@@ -54,6 +55,11 @@ def run_expiry(session: Session) -> int:
 def remind_customers(session: Session) -> int:
     """Remind whoever has not collected yet, once, while there is time."""
     return remind_to_collect(session, utcnow())
+
+
+def end_questions(session: Session) -> int:
+    """Take no answer of a customer for a no, once its time is over."""
+    return end_unanswered(session, utcnow())
 
 
 def look_at_payments(session: Session) -> int:
@@ -104,6 +110,7 @@ def tell_the_day(session: Session) -> int:
 
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
+    "questions": Tick(end_questions, timedelta(seconds=60), 50),
     "reminders": Tick(remind_customers, timedelta(minutes=5), 240),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),

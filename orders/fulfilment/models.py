@@ -10,10 +10,10 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from catalogue.by_weight import HEAVIEST_G
-from catalogue.models import Counter
+from catalogue.models import Counter, Sku
 from catalogue.stock.models import StockLevel
 from orders.models import Order, OrderLine
-from orders.states import FulfilmentRole, FulfilmentStatus, values
+from orders.states import FulfilmentRole, FulfilmentStatus, SubstitutionState, values
 from shop.db import Base, HasId, HasTimes
 
 
@@ -115,6 +115,39 @@ class Rejection(HasId, HasTimes, Base):
     actor: Mapped[str]
 
     __table_args__ = (UniqueConstraint("order_id", "counter_id", "sku_id"),)
+
+
+class Substitution(HasId, HasTimes, Base):
+    """A counter asks whether `packs` of another SKU will do for packs it misses of a line.
+
+    `price_fen` is what the customer would pay for a pack; without an answer until `answer_by` (UTC) it is no.
+    """
+
+    __tablename__ = "substitution"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"))
+    fulfilment_id: Mapped[int] = mapped_column(ForeignKey("fulfilment.id"), index=True)
+    sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"))
+    packs: Mapped[int] = mapped_column(sa.Integer)
+    price_fen: Mapped[int]
+    state: Mapped[str] = mapped_column(server_default="proposed")
+    answer_by: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    proposed_by: Mapped[str]
+
+    sku: Mapped[Sku] = relationship()
+    line: Mapped[OrderLine] = relationship()
+
+    __table_args__ = (
+        CheckConstraint(f"state IN {values(SubstitutionState)}", name="state"),
+        CheckConstraint("(state = 'proposed') = (answered_at IS NULL)", name="answered"),
+        CheckConstraint("packs > 0", name="packs"),
+        CheckConstraint("price_fen >= 0", name="price"),
+        # One question at a time: people answer the last one they were asked.
+        Index("uq_substitution_open", "order_id", unique=True, postgresql_where=sa.text("state = 'proposed'")),
+        Index("ix_substitution_answer_by", "answer_by", postgresql_where=sa.text("state = 'proposed'")),
+    )
 
 
 class RoutingCosts(HasId, HasTimes, Base):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from catalogue.by_weight import ByWeight
 from catalogue.models import Product, Sku
 from catalogue.stock.models import Lot, StockLevel
-from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.models import Allocation, Fulfilment, Substitution
 from orders.models import Order, OrderContact, OrderLine, Reservation
 
 MOST_PARTS = 200
@@ -171,3 +171,15 @@ def part_with_order(session: Session, fulfilment_id: int) -> Fulfilment:
         .options(joinedload(Fulfilment.counter), joinedload(Fulfilment.order).joinedload(Order.contact))
     )
     return session.execute(statement).scalar_one()
+
+
+def question_of(session: Session, part: Fulfilment) -> Substitution | None:
+    """What the customer is being asked about this part, or answered last."""
+    statement = (
+        select(Substitution)
+        .where(Substitution.fulfilment_id == part.id)
+        .options(joinedload(Substitution.sku).joinedload(Sku.product))
+        .order_by(Substitution.id.desc())
+        .limit(1)
+    )
+    return session.execute(statement).scalars().first()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from catalogue.stock.ledger import level_for, move
 from catalogue.stock.models import Location, MovementKind, StockLevel
 from orders.fulfilment.assign import unassign
-from orders.fulfilment.models import Allocation, Fulfilment, Rejection
+from orders.fulfilment.models import Allocation, Fulfilment, Rejection, Substitution
 from orders.fulfilment.weighing import Scale, Weighed, refuse_unweighed, weigh
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
@@ -41,6 +41,13 @@ class NotAllPicked(WrongState):
 
     code: ClassVar[str] = "not_all_picked"
     title = _l("Not everything is ticked off yet. Tick off the rest, or send back what is missing.")
+
+
+class CustomerIsAsked(WrongState):
+    """The customer has not said yet whether a substitute will do."""
+
+    code: ClassVar[str] = "customer_is_asked"
+    title = _l("The customer has not answered yet whether something else will do")
 
 
 class TransfersMissing(WrongState):
@@ -115,7 +122,8 @@ def make_ready(
     """Picked, weighed and packed; with other weights for a part that is ready, they are corrected.
 
     Raises TransfersMissing while goods for a hand-over are on their way, WeightsMissing, and what weigh() raises;
-    NotAllPicked where ticking off was begun and packs are missing.
+    NotAllPicked where ticking off was begun and packs are missing, CustomerIsAsked while a substitute
+    is offered.
     """
     order, part = lock_part(session, fulfilment_id)
     weighed = weigh(session, order, part, scale, actor, now) if scale is not None else Weighed()
@@ -123,6 +131,9 @@ def make_ready(
         return weighed
     if part.role == FulfilmentRole.HAND_OVER and transfers_open(session, order.id):
         raise TransfersMissing()
+    asked = select(Substitution.id).where(Substitution.fulfilment_id == part.id, Substitution.state == "proposed")
+    if session.scalar(asked) is not None:
+        raise CustomerIsAsked()
     refuse_unweighed(session, part)
     packs = standing(session, part)
     begun = any(one.picked and one.picked_at is None for one in packs)
@@ -272,12 +283,17 @@ def reject_line(
 def missing_of(session: Session, allocation: Allocation) -> Allocation | None:
     """The packs of an allocation that are not ticked off, as an allocation of their own; None when all are."""
     missing = allocation.quantity - allocation.picked
-    if not missing or not allocation.picked:
-        return allocation if missing else None
-    allocation.quantity = allocation.picked
+    return split(session, allocation, missing) if missing else None
+
+
+def split(session: Session, allocation: Allocation, packs: int) -> Allocation:
+    """So many unticked packs of an allocation as one of their own; the allocation itself when those are all."""
+    if packs == allocation.quantity:
+        return allocation
+    allocation.quantity -= packs
     rest = Allocation(
         order_line_id=allocation.order_line_id, fulfilment_id=allocation.fulfilment_id, level_id=allocation.level_id,
-        quantity=missing,
+        quantity=packs,
     )  # fmt: skip
     session.add(rest)
     session.flush()

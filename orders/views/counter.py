@@ -111,6 +111,7 @@ def part_page(fulfilment_id: int, problem: DomainError | None = None, wrong: str
         customer=queue.masked(contact.name, contact.phone) if contact else "",
         picks=queue.picks(db.session(), found),
         elsewhere=queue.elsewhere(db.session(), found),
+        question=queue.question_of(db.session(), found),
         arriving=found.role == "transfer" and (mine is None or pickup in mine),
         target=db.session.get(Counter, pickup) if pickup else None,
         code=request.args.get("code", "")[:40],

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from orders import cart as carts
 from orders.access import check_access_key
 from orders.cart import Limit
+from orders.fulfilment import substitution
 from orders.history import OrderPage, find_order, order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
@@ -113,6 +114,52 @@ def cancel(number: str) -> Any:
         else:
             flash(_("Order %(number)s was cancelled. There is nothing to pay.", number=shown_number), "good")
     return redirect(url_for("orders_pages.order", number=shown_number), 303)
+
+
+@orders_pages.post("/<number>/substitutes/<int:substitution_id>/accept")
+@allow("anyone")
+def accept_substitute(number: str, substitution_id: int) -> Any:
+    """The customer takes what the counter offers instead of what is missing."""
+    found = own_order(number)
+    order_id, shown_number, actor = found.id, found.number, current_actor()
+    try:
+        in_transaction(
+            db.session(),
+            lambda: substitution.accept_substitute(db.session(), substitution_id, order_id, actor, utcnow()),
+        )
+    except substitution.NoLongerThere as gone:
+        flash(str(gone.detail), "warn")
+        end_question(substitution_id, order_id)
+    except DomainError as refusal:
+        flash(str(refusal.detail), "warn")
+    else:
+        flash(_("Thank you, the counter packs it for you."), "good")
+    return redirect(url_for("orders_pages.order", number=shown_number), 303)
+
+
+@orders_pages.post("/<number>/substitutes/<int:substitution_id>/refuse")
+@allow("anyone")
+def refuse_substitute(number: str, substitution_id: int) -> Any:
+    """The customer wants what was ordered; another counter is looked for."""
+    found = own_order(number)
+    order_id, shown_number = found.id, found.number
+    if end_question(substitution_id, order_id):
+        flash(_("We look for your first choice at another counter."), "good")
+    return redirect(url_for("orders_pages.order", number=shown_number), 303)
+
+
+def end_question(substitution_id: int, order_id: int) -> bool:
+    """Say no for the customer of this request; whether the question was still open."""
+    actor = current_actor()
+    try:
+        in_transaction(
+            db.session(),
+            lambda: substitution.refuse_substitute(db.session(), substitution_id, order_id, actor, utcnow()),
+        )
+    except DomainError as refusal:
+        flash(str(refusal.detail), "warn")
+        return False
+    return True
 
 
 @orders_pages.post("/<number>/reorder")

@@ -44,6 +44,13 @@ KINDS: dict[str, OrderWords] = {
         shows_code=True,
     ),
     "ready": OrderWords(_l("Your order %(number)s is ready"), _l("Everything is ready for you."), shows_code=True),
+    "substitute": OrderWords(
+        _l("Please answer: something else for order %(number)s?"),
+        _l(
+            "The counter is missing some of your goods and offers something else, for no more money. Please follow the"
+            " link within an hour and say yes or no; without an answer we look for your first choice elsewhere."
+        ),
+    ),
     "collect": OrderWords(
         _l("Order %(number)s is waiting for you"),
         _l(
