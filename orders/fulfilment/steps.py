@@ -20,6 +20,7 @@ from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import METHODS
 from orders.promises import lock_order
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
+from orders.weights import forget_weights
 from shop import audit
 from shop.audit import Actor
 from shop.errors import DomainError, Invalid, NotFound, WrongState
@@ -287,9 +288,13 @@ def missing_of(session: Session, allocation: Allocation) -> Allocation | None:
 
 
 def split(session: Session, allocation: Allocation, packs: int) -> Allocation:
-    """So many unticked packs of an allocation as one of their own; the allocation itself when those are all."""
+    """So many unticked packs of an allocation as one of their own; the allocation itself when those are all.
+
+    Nobody knows which of the packs were which on the scale: they are weighed again.
+    """
     if packs == allocation.quantity:
         return allocation
+    forget_weights(session, [allocation.id])
     allocation.quantity -= packs
     rest = Allocation(
         order_line_id=allocation.order_line_id, fulfilment_id=allocation.fulfilment_id, level_id=allocation.level_id,

@@ -12,7 +12,7 @@ from tests.catalogue.test_shelves import counted
 from tests.fulfilment.test_steps import part_of, routed
 
 # The session, the person with roles and memberships are among them.
-QUEUE_STATEMENTS, PART_STATEMENTS = 8, 14
+QUEUE_STATEMENTS, PART_STATEMENTS = 8, 15
 
 
 def test_queue_and_part_ask_no_more_for_more_orders(
