@@ -1,17 +1,16 @@
-"""New things on the shelf and new days off: a product, a pack size of it, a counter's closure."""
+"""New things on the shelf: a product, a pack size of it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from catalogue.models import Category, Cooperative, Counter, CounterClosure, Product, Sku, Storage
+from catalogue.models import Category, Cooperative, Product, Sku, Storage
 from catalogue.search import index_words
 from shop import audit
 from shop.audit import Actor
@@ -92,36 +91,3 @@ def add_sku(session: Session, product_id: int, new: NewSku, actor: Actor) -> Sku
     session.flush()
     audit.record(session, actor, "sku.added", "sku", sku.id, after={"code": new.code, "price_fen": new.price_fen})
     return sku
-
-
-def closures_of(session: Session, counter_id: int, today: date) -> Sequence[CounterClosure]:
-    """A counter's days off that are not over."""
-    statement = (
-        select(CounterClosure)
-        .where(CounterClosure.counter_id == counter_id, CounterClosure.to_day >= today)
-        .order_by(CounterClosure.from_day, CounterClosure.id)
-    )
-    return session.execute(statement).scalars().all()
-
-
-def add_closure(session: Session, counter_id: int, first: date, last: date, reason: str, actor: Actor) -> None:
-    """The counter does nothing on these days; routing goes around them from now on. Raises NotFound, Invalid."""
-    if session.get(Counter, counter_id, with_for_update=True) is None:
-        raise NotFound()
-    if first > last:
-        raise Invalid(_l("The first day comes before the last"))
-    session.add(CounterClosure(counter_id=counter_id, from_day=first, to_day=last, reason=reason[:200]))
-    after = {"from": first.isoformat(), "to": last.isoformat(), "reason": reason[:200]}
-    audit.record(session, actor, "counter.closed", "counter", counter_id, after=after)
-    session.flush()
-
-
-def remove_closure(session: Session, counter_id: int, closure_id: int, actor: Actor) -> None:
-    """The counter works on these days after all. Raises NotFound."""
-    closure = session.get(CounterClosure, closure_id, with_for_update=True)
-    if closure is None or closure.counter_id != counter_id:
-        raise NotFound()
-    before = {"from": closure.from_day.isoformat(), "to": closure.to_day.isoformat()}
-    audit.record(session, actor, "counter.opened", "counter", counter_id, before=before)
-    session.delete(closure)
-    session.flush()

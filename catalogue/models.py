@@ -219,6 +219,47 @@ class CounterClosure(HasId, HasTimes, Base):
     __table_args__ = (CheckConstraint("from_day <= to_day", name="days"),)
 
 
+class CounterDay(Base):
+    """What differs at a counter on one day: it closes earlier (local time), or has room for more or fewer parcels."""
+
+    __tablename__ = "counter_day"
+
+    counter_id: Mapped[int] = mapped_column(ForeignKey("counter.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    closes: Mapped[time | None]
+    capacity: Mapped[int | None] = mapped_column(sa.Integer)
+    reason: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        CheckConstraint("num_nonnulls(closes, capacity) >= 1", name="differs"),
+        CheckConstraint("capacity >= 0", name="capacity"),
+    )
+
+
+class CounterOutage(HasId, Base):
+    """A storage class a counter cannot keep since a moment (its freezer broke), until it ended."""
+
+    __tablename__ = "counter_outage"
+
+    counter_id: Mapped[int] = mapped_column(ForeignKey("counter.id", ondelete="CASCADE"))
+    storage: Mapped[str]
+    since: Mapped[datetime] = mapped_column(server_default=sa.func.now())
+    ended_at: Mapped[datetime | None]
+    reason: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        CheckConstraint(f"storage IN {STORAGE_VALUES}", name="storage"),
+        CheckConstraint("since <= ended_at", name="ends_later"),
+        Index(
+            "uq_counter_outage_open",
+            "counter_id",
+            "storage",
+            unique=True,
+            postgresql_where=sa.text("ended_at IS NULL"),
+        ),
+    )
+
+
 class PriceChange(HasId, Base):
     """What a SKU cost before and after, so that an old order can be explained. Fen."""
 

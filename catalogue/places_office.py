@@ -11,6 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalogue import counter_days
 from catalogue.models import Cooperative, Counter, CounterHours, Household, Product, Sku
 from catalogue.stock.models import Location, Lot, MovementKind, StockLevel, StockMovement
 from shop import audit
@@ -221,6 +222,7 @@ def set_hours(session: Session, counter_id: int, week: Week, seen: str, actor: A
     ]
     audit.record(session, actor, "counter.hours", "counter", counter_id, before=before, after=after)
     session.flush()
+    counter_days.changed(session, counter_id, "closed", f"hours:{seen_of(before)}:{seen_of(after)}")
     return counter
 
 

@@ -94,11 +94,13 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN (SELECT payment_id, sum(amount_fen) AS fen FROM money_entry WHERE kind = 'charge'
                    GROUP BY payment_id) charged ON charged.payment_id = p.id
         WHERE coalesce(back.fen, 0) > p.received_fen OR coalesce(charged.fen, 0) <> p.received_fen""",
-    "every order that waits for a counter has a job that will find one": """
+    "every order that waits for a counter has a job that will find one, or a person looks for it": """
         SELECT o.number, o.status FROM "order" o
         WHERE o.status = 'confirmed' AND o.kind = 'retail' AND NOT EXISTS (
-            SELECT 1 FROM job j WHERE j.topic = 'order.route' AND (j.payload ->> 'order_id')::bigint = o.id
-             AND j.done_at IS NULL)""",
+            SELECT 1 FROM job j WHERE j.done_at IS NULL
+             AND ((j.topic = 'order.route' AND (j.payload ->> 'order_id')::bigint = o.id)
+               OR (j.topic IN ('orders.route', 'backlog.route') AND j.payload -> 'order_ids' @> to_jsonb(o.id))))
+          AND NOT EXISTS (SELECT 1 FROM routing_case c WHERE c.order_id = o.id AND c.closed_at IS NULL)""",
     "every placed order was told of": """
         SELECT o.number FROM "order" o WHERE o.status <> 'awaiting_payment' AND o.kind = 'retail' AND NOT EXISTS (
             SELECT 1 FROM job j WHERE j.topic = 'order.mail' AND j.dedupe_key LIKE o.id || ':%')

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from catalogue.models import Counter, Product, Sku
+from orders.fulfilment.change_pickup import may_change
 from orders.fulfilment.models import Allocation, Fulfilment, Substitution
 from orders.models import Order, OrderContact, OrderEvent, OrderLine
 from orders.payments.standing import PaymentStanding, payment_standing
@@ -116,6 +117,7 @@ class OrderPage:
     collect_by: datetime | None
     is_open: bool
     can_cancel: bool
+    can_move: bool
     pickup_code: str | None
     payment: PaymentStanding
     lines: tuple[PageLine, ...]
@@ -180,7 +182,9 @@ def order_page(session: Session, order: Order) -> OrderPage:
         number=order.number, status=status.value, status_text=status_text(status, order.method), method=order.method,
         placed_at=order.created_at, collect_by=order.collect_by if status == OrderStatus.READY else None,
         is_open=status in OPEN_ORDERS, can_cancel=status in CANCELLABLE and not left,
-        pickup_code=order.pickup_code if status in OPEN_ORDERS else None, payment=payment_standing(session, order),
+        can_move=may_change(session, order),
+        pickup_code=order.pickup_code if status in OPEN_ORDERS else None,
+        payment=payment_standing(session, order),
         lines=lines, lines_fen=order.lines_fen, delivery_fen=order.delivery_fen, discount_fen=order.discount_fen,
         total_fen=order.total_fen, steps=steps_of(status, order.method, order.created_at, story), parts=parts,
         pickup=None if order.pickup_counter is None else at_counter(order.pickup_counter), contact=order.contact,
@@ -290,12 +294,13 @@ def tell_story(session: Session, events: Sequence[OrderEvent]) -> tuple[PageEven
     """The order's events in words, newest first; events that say nothing to a customer are left out."""
     codes = {event.data["counter"] for event in events if "counter" in event.data}
     sku_ids = {event.data["sku_id"] for event in events if "sku_id" in event.data}
+    sku_ids |= {sku_id for event in events for sku_id in event.data.get("instead", ())}
     names: dict[str | int, str] = {}
     if codes:
         rows = session.execute(select(Counter.code, Counter.names).where(Counter.code.in_(codes)))
         names.update({code: localised(texts) for code, texts in rows})
     if sku_ids:
-        goods = session.execute(select(Sku.id, Product.names).join(Product).where(Sku.id.in_(sku_ids)))
-        names.update({sku_id: localised(texts) for sku_id, texts in goods})
+        goods = session.execute(select(Sku.id, Product.names, Sku.pack_names).join(Product).where(Sku.id.in_(sku_ids)))
+        names.update({sku_id: f"{localised(texts)} {localised(pack)}" for sku_id, texts, pack in goods})
     told = [(event.at, event_text(event.kind, event.data, names)) for event in events]
     return tuple(PageEvent(at, text) for at, text in reversed(told) if text)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import insert, or_, select
+from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from orders.fulfilment.models import Fulfilment
@@ -22,7 +23,7 @@ from shop import audit
 from shop.audit import Actor
 from shop.db import table_of
 from shop.errors import WrongState
-from shop.outbox import emit
+from shop.outbox import emit, emit_all
 
 EXPIRY = Actor("expiry")
 # The statuses whose arrival a customer is told of by mail.
@@ -43,45 +44,57 @@ def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
 
 def tell_all(session: Session, order: Order, kind: str, steps: Sequence[dict[str, Any]]) -> None:
     """Several steps of one kind at once."""
+    tell_orders(session, [(order, kind, data) for data in steps])
+
+
+def tell_orders(session: Session, told: Sequence[tuple[Order, str, dict[str, Any]]]) -> None:
+    """Steps of many orders at once, as (order, kind, data): one statement, and one for each that machines hear of."""
     events = table_of(OrderEvent)
-    rows = [{"order_id": order.id, "kind": kind, "data": data} for data in steps]
+    rows = [{"order_id": order.id, "kind": kind, "data": data} for order, kind, data in told]
     if not rows:
         return
-    if order.organisation_id is None or kind not in EVENTS:
+    loud = [order.organisation_id is not None and kind in EVENTS for order, kind, _ in told]
+    if not any(loud):
         session.execute(insert(events), rows)
         return
     written = insert(events).returning(events.c.id, sort_by_parameter_order=True)
-    for event_id, data in zip(session.execute(written, rows).scalars(), steps, strict=True):
-        told = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
-        announce(session, kind, str(event_id), told.copy, organisation_id=order.organisation_id)
+    ids = session.execute(written, rows).scalars().all()
+    for event_id, (order, kind, data), is_loud in zip(ids, told, loud, strict=True):
+        if is_loud:
+            message = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
+            announce(session, kind, str(event_id), message.copy, organisation_id=order.organisation_id)
 
 
 def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:
     """Move a locked order along its diagram, with audit, story and mail. Raises WrongState off the diagram."""
-    before = OrderStatus(order.status)
-    if to == before:
-        return
-    if to not in ORDER_MOVES[before]:
-        raise WrongState(errors=[{"status": before.value, "wanted": to.value}])
-    order.status = to.value
-    # A supermarket's goods come to its own counter: nobody has to collect them in time.
-    if to == OrderStatus.READY and order.kind == "retail" and order.pickup_counter is not None:
-        order.collect_by, order.reminded_at = now + timedelta(hours=order.pickup_counter.hold_hours), None
-    if not ORDER_MOVES[to]:
-        order.closed_at = now
-    audit.record(
-        session,
-        actor,
-        "order.moved",
-        "order",
-        order.id,
-        before={"status": before.value},
-        after={"status": to.value},
-    )
-    tell(session, order, f"order.{to.value}")
-    if to in MAILED:
-        key = f"{order.id}:{MAILED[to]}:{int(now.timestamp())}"
-        emit(session, "order.mail", key, {"order_id": order.id, "kind": MAILED[to]})
+    move_orders(session, [(order, to)], actor, now)
+
+
+def move_orders(session: Session, moves: Sequence[tuple[Order, OrderStatus]], actor: Actor, now: datetime) -> None:
+    """The same for many orders, in as many statements as for one. Raises WrongState, and then none has moved."""
+    moving = [(order, OrderStatus(order.status), to) for order, to in moves if order.status != to]
+    off = [(before, to) for _, before, to in moving if to not in ORDER_MOVES[before]]
+    if off:
+        raise WrongState(errors=[{"status": before.value, "wanted": to.value} for before, to in off])
+    by_move: dict[tuple[OrderStatus, OrderStatus], list[Order]] = defaultdict(list)
+    for order, before, to in moving:
+        by_move[before, to].append(order)
+        order.status = to.value
+        # A supermarket's goods come to its own counter: nobody has to collect them in time.
+        if to == OrderStatus.READY and order.kind == "retail" and order.pickup_counter is not None:
+            order.collect_by, order.reminded_at = now + timedelta(hours=order.pickup_counter.hold_hours), None
+        if not ORDER_MOVES[to]:
+            order.closed_at = now
+    for (before, to), orders in by_move.items():
+        after: dict[str, dict[str, Any] | None] = {str(order.id): {"status": to.value} for order in orders}
+        audit.record_all(session, actor, "order.moved", "order", after, before={"status": before.value})
+        if to in MAILED:
+            mails = {
+                f"{order.id}:{MAILED[to]}:{int(now.timestamp())}": {"order_id": order.id, "kind": MAILED[to]}
+                for order in orders
+            }
+            emit_all(session, "order.mail", mails)
+    tell_orders(session, [(order, f"order.{to.value}", {}) for order, _, to in moving])
     session.flush()
 
 
@@ -122,7 +135,18 @@ def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, no
     left_already = {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER}
     if OrderStatus(order.status) not in CANCELLABLE or any(part.status in left_already for part in parts):
         raise CannotCancel(errors=[{"status": order.status}])
-    for part in parts:
+    cancel_parts(session, order_id, actor, now)
+    tell_suppliers(session, order, "cancelled")
+    move_order(session, order, to, actor, now)
+    give_back_surplus(session, order, 0, "cancelled", actor, now)
+    # Last, so that the hot rows are locked briefly.
+    release_all(session, order.id, actor.name)
+    return order
+
+
+def cancel_parts(session: Session, order_id: int, actor: Actor, now: datetime) -> None:
+    """Close every open part of an order that ends, and tell its counters."""
+    for part in fulfilments_of(session, order_id):
         if FulfilmentStatus(part.status) in OPEN_FULFILMENTS:
             part.status, part.closed_at = FulfilmentStatus.CANCELLED.value, now
             audit.record(session, actor, "fulfilment.cancelled", "fulfilment", part.id)
@@ -132,12 +156,6 @@ def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, no
                 f"{part.id}:cancelled",
                 {"fulfilment_id": part.id, "kind": "cancelled"},
             )
-    tell_suppliers(session, order, "cancelled")
-    move_order(session, order, to, actor, now)
-    give_back_surplus(session, order, 0, "cancelled", actor, now)
-    # Last, so that the hot rows are locked briefly.
-    release_all(session, order.id, actor.name)
-    return order
 
 
 def refuse_while_payable(session: Session, order_id: int) -> None:
@@ -181,11 +199,25 @@ def status_from_parts(parts: list[tuple[str, str]], held: int) -> OrderStatus:
 
 def settle_order(session: Session, order: Order, actor: Actor, now: datetime) -> None:
     """After a step of a part: derive the (locked) order's status from its parts."""
+    settle_orders(session, [order], actor, now)
+
+
+def settle_orders(session: Session, orders: Sequence[Order], actor: Actor, now: datetime) -> None:
+    """The same for many orders."""
     session.flush()
-    parts = session.execute(select(Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id == order.id)).all()
-    held = session.execute(select(Reservation.held).where(Reservation.order_id == order.id)).scalars().all()
-    if OrderStatus(order.status) not in {OrderStatus.AWAITING_PAYMENT}:
-        move_order(session, order, status_from_parts([(r, s) for r, s in parts], sum(held)), actor, now)
+    ids = [order.id for order in orders]
+    parts: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    of_parts = select(Fulfilment.order_id, Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id.in_(ids))
+    for order_id, role, status in session.execute(of_parts):
+        parts[order_id].append((role, status))
+    held = select(Reservation.order_id, func.sum(Reservation.held)).where(Reservation.order_id.in_(ids))
+    waiting = dict(session.execute(held.group_by(Reservation.order_id)).all())
+    moves = [
+        (order, status_from_parts(parts[order.id], int(waiting.get(order.id, 0))))
+        for order in orders
+        if order.status != OrderStatus.AWAITING_PAYMENT
+    ]
+    move_orders(session, moves, actor, now)
 
 
 def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:

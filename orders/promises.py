@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from catalogue.stock.availability import give_back
-from catalogue.stock.ledger import move
-from catalogue.stock.models import Channel, MovementKind, StockLevel
+from catalogue.stock.ledger import release_packs
+from catalogue.stock.models import Channel, StockLevel
 from orders.fulfilment.models import Allocation
 from orders.models import Order, OrderLine, Reservation
 from orders.weights import forget_weights
@@ -22,16 +22,21 @@ def lock_order(session: Session, order_id: int) -> Order:
     return session.execute(statement).scalar_one()
 
 
-def reservations_of(session: Session, order_id: int) -> Sequence[Reservation]:
-    """The order's promises in SKU order, locked and read anew."""
+def lock_orders(session: Session, order_ids: Iterable[int]) -> Sequence[Order]:
+    """Orders in id order (nobody waits for a rival who has the next one), locked and read anew."""
+    statement = select(Order).where(Order.id.in_(set(order_ids))).order_by(Order.id).with_for_update()
+    return session.execute(statement.execution_options(populate_existing=True)).scalars().all()
+
+
+def reservations_of(session: Session, *order_ids: int, lock: bool = True) -> Sequence[Reservation]:
+    """The orders' promises by order and SKU, read anew, and locked by whoever means to change them."""
     statement = (
         select(Reservation)
-        .where(Reservation.order_id == order_id)
-        .order_by(Reservation.sku_id)
-        .with_for_update()
+        .where(Reservation.order_id.in_(order_ids))
+        .order_by(Reservation.order_id, Reservation.sku_id)
         .execution_options(populate_existing=True)
     )
-    return session.execute(statement).scalars().all()
+    return session.execute(statement.with_for_update() if lock else statement).scalars().all()
 
 
 def reserved_allocations(session: Session, order_id: int) -> Sequence[Allocation]:
@@ -46,24 +51,28 @@ def reserved_allocations(session: Session, order_id: int) -> Sequence[Allocation
     return session.execute(statement).scalars().all()
 
 
-def unallocate(session: Session, allocations: Collection[Allocation], actor: str) -> None:
+def unallocate(session: Session, allocations: Iterable[Allocation], actor: str) -> None:
     """Give allocated packs back to their lots; the promise stays and waits for a new place (held), unweighed."""
-    for allocation in sorted(allocations, key=lambda one: (one.level_id, one.id)):
-        move(
-            session,
-            allocation.level_id,
-            MovementKind.RELEASE,
-            reserved=-allocation.quantity,
-            source_type="allocation",
-            source_id=allocation.id,
-            actor=actor,
-        )
+    released = [allocation for allocation in allocations if allocation.state == "reserved"]
+    packs = [(one.level_id, one.quantity, one.id) for one in released]
+    release_packs(session, packs, source_type="allocation", actor=actor)
+    reservations = {
+        one.order_line_id: one
+        for one in session.execute(
+            select(Reservation)
+            .where(Reservation.order_line_id.in_({one.order_line_id for one in released}))
+            .order_by(Reservation.order_line_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        ).scalars()
+    }
+    for allocation in released:
         allocation.state = "released"
-        reservation = session.get_one(Reservation, allocation.order_line_id)
+        reservation = reservations[allocation.order_line_id]
         reservation.allocated -= allocation.quantity
         reservation.held += allocation.quantity
     session.flush()
-    forget_weights(session, [allocation.id for allocation in allocations])
+    forget_weights(session, [allocation.id for allocation in released])
 
 
 def release_held(session: Session, packs: dict[int, int]) -> None:

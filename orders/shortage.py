@@ -15,16 +15,17 @@ from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
 from orders.fulfilment.models import Allocation
-from orders.lifecycle import move_order, settle_order, tell
+from orders.fulfilment.replan import plan_anew
+from orders.lifecycle import move_order, settle_order, settle_orders, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.refunds import give_back_surplus
-from orders.promises import lock_order, shorten_line, unallocate
+from orders.promises import lock_order, lock_orders, shorten_line, unallocate
 from orders.states import OrderStatus
 from shop import audit
 from shop.audit import Actor
 from shop.clock import shanghai_day
 from shop.errors import Invalid, NotFound
-from shop.outbox import emit
+from shop.outbox import emit, emit_all
 
 KEEPER = Actor("stock keeper")
 
@@ -102,7 +103,7 @@ def change_level(
         return False
     remains = level.on_hand + difference
     if remains < level.reserved:
-        send_back(session, [level_id], actor, now)
+        take_back(session, least_needed(session, level_id, level.reserved - remains), "counted", actor, now)
     lot = session.get_one(Lot, place.lot_id)
     if difference < 0 and lot.sellable:
         cover_loss(session, place.sku_id, Channel(place.channel), -difference, actor, now)
@@ -138,7 +139,7 @@ def withdraw_lot(
     if not lot.sellable or (only_if_old and not is_past_margin(session, lot, shanghai_day(now))):
         return False
     levels = levels_of(session, lot_id)
-    send_back(session, [level.id for level in levels], actor, now)
+    send_back(session, [level.id for level in levels], "recalled", actor, now)
     for channel in Channel:
         lost = sum(level.on_hand for level in levels if session.get_one(Location, level.location_id).channel == channel)
         cover_loss(session, lot.sku_id, channel, lost, actor, now)
@@ -161,26 +162,50 @@ def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:
 
 def lock_orders_on(session: Session, level_ids: Sequence[int]) -> None:
     """Lock those orders first: the shop's one order of locks is order before stock."""
-    for order_id in orders_on(session, level_ids):
-        lock_order(session, order_id)
+    lock_orders(session, orders_on(session, level_ids))
 
 
-def send_back(session: Session, level_ids: Sequence[int], actor: Actor, now: datetime) -> None:
-    """Take every allocation off these levels and route their orders again."""
+def send_back(session: Session, level_ids: Sequence[int], why: str, actor: Actor, now: datetime) -> None:
+    """Take every allocation off these levels and have their orders planned anew."""
     statement = (
         select(Allocation)
         .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")
         .options(joinedload(Allocation.line))
         .order_by(Allocation.id)
     )
-    allocations = session.execute(statement).scalars().all()
+    take_back(session, session.execute(statement).scalars().all(), why, actor, now)
+
+
+def take_back(session: Session, allocations: Sequence[Allocation], why: str, actor: Actor, now: datetime) -> None:
+    """Take these packs off their parts (orders locked) and have the orders planned anew."""
+    if not allocations:
+        return
     unallocate(session, allocations, actor.name)
-    for order_id in sorted({allocation.line.order_id for allocation in allocations}):
-        order = lock_order(session, order_id)
-        settle_order(session, order, actor, now)
-        key = f"{order_id}:stock:{max(a.id for a in allocations if a.line.order_id == order_id)}"
-        emit(session, "order.route", key, {"order_id": order_id})
+    order_ids = sorted({allocation.line.order_id for allocation in allocations})
+    settle_orders(session, lock_orders(session, order_ids), actor, now)
+    kinds = dict(session.execute(select(Order.id, Order.kind).where(Order.id.in_(order_ids))).all())
+    newest = max(allocation.id for allocation in allocations)
+    bulk = [order_id for order_id in order_ids if kinds[order_id] == "bulk"]
+    emit_all(session, "order.route", {f"{one}:stock:{newest}": {"order_id": one, "why": why} for one in bulk})
+    plan_anew(session, [one for one in order_ids if one not in bulk], why, f"stock:{newest}")
     session.expire_all()
+
+
+def least_needed(session: Session, level_id: int, packs: int) -> Sequence[Allocation]:
+    """Allocations on a level that together free so many packs: what nobody has picked first, the newest first."""
+    statement = (
+        select(Allocation)
+        .where(Allocation.level_id == level_id, Allocation.state == "reserved")
+        .options(joinedload(Allocation.line))
+        .order_by(Allocation.picked > 0, Allocation.id.desc())
+    )
+    chosen = []
+    for allocation in session.execute(statement).scalars():
+        if packs <= 0:
+            break
+        chosen.append(allocation)
+        packs -= allocation.quantity
+    return chosen
 
 
 def cover_loss(session: Session, sku_id: int, channel: Channel, lost: int, actor: Actor, now: datetime) -> None:

@@ -116,14 +116,16 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         return texts.get(str(data.get("role")), "")
     if kind == "order.shortened":
         packs = int(data.get("packs", 0))
-        return _("%(packs)s × %(name)s could not be given and is not charged",
+        told = _("%(packs)s × %(name)s could not be given and is not charged",
                  packs=packs, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
+        other = [names[sku_id] for sku_id in data.get("instead", ()) if sku_id in names]
+        return _("%(told)s. Still there: %(goods)s", told=told, goods=", ".join(other)) if other else told
     if kind == "fulfilment.weighed":
-        told = {"counter": counter, "packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), ""),
+        scale = {"counter": counter, "packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), ""),
                 "weight": weight(int(data.get("grams", 0)))}  # fmt: skip
         if data.get("again"):
-            return _("%(counter)s weighed %(packs)s × %(name)s again: %(weight)s", **told)
-        return _("%(counter)s weighed %(packs)s × %(name)s: %(weight)s", **told)
+            return _("%(counter)s weighed %(packs)s × %(name)s again: %(weight)s", **scale)
+        return _("%(counter)s weighed %(packs)s × %(name)s: %(weight)s", **scale)
     if kind in {"substitution.proposed", "substitution.accepted"}:
         said = {
             "substitution.proposed": _(
@@ -135,6 +137,10 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
     if kind == "fulfilment.line_rejected":
         return _("%(counter)s cannot give %(name)s, so another counter is looked for",
                  counter=counter, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
+    if kind == "order.replanned":
+        return replanned_text(str(data.get("why")))
+    if kind == "order.pickup_changed":
+        return _("You collect at %(counter)s now", counter=counter)
     texts = {
         "order.awaiting_payment": _("The order was placed and waits for payment"),
         "order.confirmed": _("The order is confirmed"),
@@ -151,3 +157,15 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
 def offer_of(data: Mapping[str, Any], names: Mapping[str | int, str]) -> dict[str, object]:
     """How many packs of what a substitution is about."""
     return {"packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), "")}
+
+
+def replanned_text(why: str) -> str:
+    """Why other counters do an order, or on another day; '' where it is nobody's concern."""
+    texts = {
+        "closed": _("A counter is closed on that day: what it had to do was planned anew"),
+        "no_cold_place": _("A counter cannot keep goods cold at the moment: they come from another one"),
+        "no_fresh_stock": _("Fresher goods are set aside for you"),
+        "recalled": _("Some goods were taken out of sale: others are set aside for you"),
+        "counted": _("Some goods were not there when they were counted: others are set aside for you"),
+    }
+    return texts.get(why, "")

@@ -15,12 +15,14 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 import catalogue.models
 import catalogue.stock.models  # noqa: F401
 import orders.fulfilment.models
+import orders.fulfilment.plan_models
 import orders.models
 import orders.notifications.models
 import orders.payments.models
 import orders.webhooks.models  # noqa: F401
 from catalogue.views.api import api as catalogue_api
 from catalogue.views.office_additions import office_additions
+from catalogue.views.office_days import office_days
 from catalogue.views.office_goods import office_goods
 from catalogue.views.office_places import office_places
 from catalogue.views.storefront import storefront
@@ -42,6 +44,7 @@ from orders.views.notices import notices
 from orders.views.office import office
 from orders.views.office_money import office_money
 from orders.views.office_orders import office_orders
+from orders.views.office_routing import office_routing
 from orders.views.office_search import office_search
 from orders.views.own_orders import orders_pages
 from orders.views.payments import hear as hear_provider
@@ -167,6 +170,8 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(buyer)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
+    app.register_blueprint(office_routing)
+    app.register_blueprint(office_days)
     app.register_blueprint(office_money)
     app.register_blueprint(office_additions)
     app.register_blueprint(office_goods)

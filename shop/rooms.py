@@ -51,6 +51,7 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Overview"), "office.home"),
         (_l("Search"), "office_search.search"),
         (_l("Orders"), "office_orders.orders"),
+        (_l("Routing"), "office_routing.weights"),
         (_l("Products"), "office_goods.products"),
         (_l("SKUs and prices"), "office_goods.skus"),
         (_l("Stock movements"), "office_places.stock"),

@@ -12,6 +12,7 @@ OLD: dict[str, str] = {
     "job": "done_at < now() - interval '30 days'",
     "api_idempotency": "created_at < now() - interval '24 hours'",
     "webhook_delivery": "created_at < now() - interval '30 days'",
+    "routing_instance": "created_at < now() - interval '60 days'",
     "cart": "updated_at < now() - interval '60 days'",
     "login_attempt": "at < now() - interval '30 days'",
     "login_session": "seen_at < now() - interval '90 days'",

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from orders.check import faults
+from orders.fulfilment.replan import plan_rest
 from orders.fulfilment.substitution import end_unanswered
 from orders.lifecycle import expire_overdue
 from orders.no_show import remind_to_collect
@@ -108,10 +109,16 @@ def tell_the_day(session: Session) -> int:
     return written
 
 
+def plan_rush(session: Session) -> int:
+    """When many orders have waited for a while, plan them together."""
+    return plan_rest(session, utcnow())
+
+
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "questions": Tick(end_questions, timedelta(seconds=60), 50),
     "reminders": Tick(remind_customers, timedelta(minutes=5), 240),
+    "rush": Tick(plan_rush, timedelta(seconds=30), 25),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
     "payments": Tick(look_at_payments, timedelta(seconds=60), 50),

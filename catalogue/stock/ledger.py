@@ -65,17 +65,32 @@ def move(
     return True
 
 
-def reserve_all(session: Session, packs: Sequence[tuple[int, int, int]], *, source_type: str, actor: str) -> None:
-    """Reserve packs for causes that are new in this transaction: (level id, packs, cause's id). One round trip.
+Packs = tuple[int, int, int]  # level id, packs, the cause's id
+
+
+def reserve_all(session: Session, packs: Sequence[Packs], *, source_type: str, actor: str) -> None:
+    """Reserve packs for causes that are new in this transaction. One round trip.
 
     In level order, so that two of these never wait for each other; the database refuses what `move` would refuse.
     """
+    write_all(session, MovementKind.RESERVE, sorted(packs), 1, source_type, actor)
+
+
+def release_packs(session: Session, packs: Sequence[Packs], *, source_type: str, actor: str) -> None:
+    """Give back what those causes reserved, each once: its row is locked and still says reserved. One round trip."""
+    write_all(session, MovementKind.RELEASE, sorted(packs), -1, source_type, actor)
+
+
+def write_all(
+    session: Session, kind: MovementKind, packs: Sequence[Packs], sign: int, source_type: str, actor: str
+) -> None:
+    """Movements that only change who packs are for."""
     rows = [
         {
-            "level_id": level_id, "kind": MovementKind.RESERVE.value, "d_on_hand": 0, "d_reserved": quantity,
+            "level_id": level_id, "kind": kind.value, "d_on_hand": 0, "d_reserved": sign * quantity,
             "source_type": source_type, "source_id": str(source_id), "actor": actor, "note": "",
         }
-        for level_id, quantity, source_id in sorted(packs)
+        for level_id, quantity, source_id in packs
     ]  # fmt: skip
     if rows:
         session.execute(insert(table_of(StockMovement)), rows)

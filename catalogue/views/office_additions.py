@@ -16,7 +16,8 @@ from wtforms import IntegerField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange
 
-from catalogue.additions import NewProduct, NewSku, add_closure, add_product, add_sku, remove_closure
+from catalogue.additions import NewProduct, NewSku, add_product, add_sku
+from catalogue.counter_days import add_closure, remove_closure
 from catalogue.listing import categories
 from catalogue.models import Cooperative, Product
 from shop.accounts.policy import allow, current_actor

@@ -16,7 +16,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import Email, InputRequired, Length, NumberRange, Optional
 
 from catalogue import places_office as places
-from catalogue.additions import closures_of
+from catalogue.counter_days import closures_of, outages_of, unusual_days
 from catalogue.models import Cooperative, Counter, Household
 from shop.accounts.people_office import members_of
 from shop.accounts.policy import allow, current_actor
@@ -161,8 +161,11 @@ def counter(counter_id: int) -> Any:
                    _("Counters and hours"), parts="office/counter.html")  # fmt: skip
     week = places.week_of(found)
     days = [_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun")]
-    closures = closures_of(db.session(), counter_id, shanghai_day(utcnow()))
-    return edit_row(what, counter_id, CounterForm, days=days, week=week, closures=closures,
+    today = shanghai_day(utcnow())
+    return edit_row(what, counter_id, CounterForm, days=days, week=week, today=today,
+                    closures=closures_of(db.session(), counter_id, today),
+                    unusual=unusual_days(db.session(), counter_id, today),
+                    outages=outages_of(db.session(), counter_id), storage=found.storage,
                     sign=seen_of(places.plain_week(week)),
                     members=members_of(db.session(), "counter_id", counter_id))  # fmt: skip
 

@@ -8,8 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalogue.stock.models import Location, Lot, StockLevel
-from orders.fulfilment.assign import ROUTER, allocate
+from orders.fulfilment.assign import ROUTER
 from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.write_parts import place
 from orders.lifecycle import settle_order, tell, tell_suppliers
 from orders.models import Order
 from orders.promises import lock_order, reservations_of
@@ -47,7 +48,7 @@ def allocate_at_origin(session: Session, order_id: int, now: datetime) -> int:
         if packs:
             chosen.append((lines[sku_id], part, Take(sku_id, level_id, packs)))
             wanted[sku_id] -= packs
-    allocate(session, chosen)
+    place(session, {one.order_line_id: one for one in held.values()}, chosen, ROUTER)
     settle_order(session, order, ROUTER, now)
     change = session.scalar(select(func.max(Allocation.id)).where(Allocation.fulfilment_id == part.id))
     tell_suppliers(session, order, f"origin-{change}")

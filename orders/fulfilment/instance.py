@@ -1,46 +1,66 @@
-"""Read from the database what the router needs to know for one order on one day."""
+"""Read from the database what the router needs to know for some orders, once for all of them; make their instances."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalogue.models import Counter, CounterClosure, Sku
+from catalogue.models import Counter, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
 from orders.checkout import place_of
-from orders.fulfilment.models import Fulfilment, Rejection, RoutingCosts
+from orders.fulfilment.models import Fulfilment, Rejection
+from orders.fulfilment.world import World
 from orders.models import Order
-from orders.routing.problem import Costs, CounterState, Line, LotStock, OrderWish, Problem, SkuNeeds
-from shop.clock import SHANGHAI, shanghai
+from orders.routing.problem import CounterState, Line, LotStock, OrderWish, Plan, Problem, SkuNeeds
 
-DAYS_AHEAD = 7
-# Preparing takes a counter about this long once it has the order.
-PREPARATION = timedelta(hours=2)
+MIDDLE_OF_WUHAN = (30.5928, 114.3055)  # for a delivery whose district has no counter left
 
 
-class RoutingInputs:
-    """Everything that does not depend on the day, read once; `problem(day)` makes the instance of a day."""
+@dataclass(frozen=True)
+class Waiting:
+    """An order and the packs (by SKU id) that need a counter."""
 
-    def __init__(self, session: Session, order: Order, held: Mapping[int, int], now: datetime) -> None:
-        self.session, self.order, self.held, self.now = session, order, held, now
-        self.costs_row = session.execute(select(RoutingCosts).order_by(RoutingCosts.id.desc()).limit(1)).scalar_one()
-        self.skus = {
-            row.id: SkuNeeds(row.id, row.storage, row.min_life_days)
-            for row in session.execute(select(Sku.id, Sku.storage, Sku.min_life_days).where(Sku.id.in_(held)))
-        }
-        self.counters = list(session.execute(select(Counter).where(Counter.active).order_by(Counter.code)).scalars())
-        self.by_code = {counter.code: counter for counter in self.counters}
-        self.stock = self.free_stock()
-        self.refused = self.refused_skus()
-        self.closed = self.closed_days()
-        self.used = self.used_by_day()
+    order: Order
+    wish: Mapping[int, int]
 
-    def free_stock(self) -> tuple[LotStock, ...]:
-        """Free packs of sellable lots at counters; the levels stay locked, so that no rival takes them meanwhile."""
+
+class Snapshot:
+    """Stock, room and refusals for these orders, and what plans made meanwhile leave of them. Four statements.
+
+    `freed` are packs by level that these orders give back. With `lock`, levels stay locked until the transaction
+    ends, so that no rival takes them meanwhile.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        world: World,
+        waiting: Sequence[Waiting],
+        freed: Mapping[int, int] | None = None,
+        *,
+        lock: bool = True,
+    ) -> None:
+        self.world = world
+        self.lock, self.freed = lock, dict(freed or {})
+        skus = sorted({sku for one in waiting for sku in one.wish})
+        orders = [one.order.id for one in waiting]
+        needs = select(Sku.id, Sku.storage, Sku.min_life_days).where(Sku.id.in_(skus))
+        self.skus = {row.id: SkuNeeds(row.id, row.storage, row.min_life_days) for row in session.execute(needs)}
+        self.by_sku = self.read_stock(session, skus)
+        self.left = {lot.level: lot.quantity for lots in self.by_sku.values() for lot in lots}
+        self.refused = self.read_refusals(session, orders)
+        self.used, self.own = self.read_parcels(session, orders)
+        self.planned: dict[tuple[int, date], int] = defaultdict(int)
+        self.states: dict[date, tuple[CounterState, ...]] = {}
+
+    def read_stock(self, session: Session, skus: Sequence[int]) -> dict[int, list[LotStock]]:
+        """Free packs of sellable lots at counters by SKU, what is freed included."""
+        there = (StockLevel.on_hand > StockLevel.reserved) | StockLevel.id.in_(self.freed)
         statement = (
             select(
                 Counter.code,
@@ -52,94 +72,119 @@ class RoutingInputs:
             .join(Location, Location.id == StockLevel.location_id)
             .join(Counter, Counter.id == Location.counter_id)
             .join(Lot, Lot.id == StockLevel.lot_id)
-            .where(StockLevel.sku_id.in_(self.held), StockLevel.on_hand > 0, Lot.sellable)
+            .where(StockLevel.sku_id.in_(skus), StockLevel.on_hand > 0, there, Lot.sellable)
             .order_by(StockLevel.id)
-            .with_for_update(of=StockLevel)
         )
-        return tuple(LotStock(*row) for row in self.session.execute(statement) if row[3] > 0)
+        if self.lock:
+            statement = statement.with_for_update(of=StockLevel)
+        found: dict[int, list[LotStock]] = {sku: [] for sku in skus}
+        for code, sku, level, free, best_before in session.execute(statement):
+            packs = free + self.freed.get(level, 0)
+            if packs > 0:
+                found[sku].append(LotStock(code, sku, level, packs, best_before))
+        return found
 
-    def refused_skus(self) -> dict[int, frozenset[int]]:
-        """SKUs that a counter has already said it cannot give for this order."""
-        refused: dict[int, set[int]] = defaultdict(set)
-        statement = select(Rejection.counter_id, Rejection.sku_id).where(Rejection.order_id == self.order.id)
-        for counter_id, sku_id in self.session.execute(statement):
-            refused[counter_id].add(sku_id)
-        return {counter_id: frozenset(skus) for counter_id, skus in refused.items()}
-
-    def closed_days(self) -> set[tuple[int, date]]:
-        """Counters and days of closures within the days ahead."""
-        today = shanghai(self.now).date()
-        last = today + timedelta(days=DAYS_AHEAD)
-        statement = select(CounterClosure).where(CounterClosure.from_day <= last, CounterClosure.to_day >= today)
+    @staticmethod
+    def read_refusals(session: Session, orders: Collection[int]) -> dict[int, dict[int, frozenset[int]]]:
+        """By order and counter, the SKUs that counter has already said it cannot give."""
+        refused: dict[int, dict[int, set[int]]] = defaultdict(lambda: defaultdict(set))
+        statement = select(Rejection.order_id, Rejection.counter_id, Rejection.sku_id)
+        for order_id, counter_id, sku_id in session.execute(statement.where(Rejection.order_id.in_(orders))):
+            refused[order_id][counter_id].add(sku_id)
         return {
-            (closure.counter_id, today + timedelta(days=offset))
-            for closure in self.session.execute(statement).scalars()
-            for offset in range(DAYS_AHEAD + 1)
-            if closure.from_day <= today + timedelta(days=offset) <= closure.to_day
+            order_id: {counter_id: frozenset(skus) for counter_id, skus in of_order.items()}
+            for order_id, of_order in refused.items()
         }
 
-    def used_by_day(self) -> dict[tuple[int, date], int]:
-        """Parcels already planned, by counter and day."""
+    def read_parcels(
+        self, session: Session, orders: Collection[int]
+    ) -> tuple[dict[tuple[int, date], int], dict[int, dict[tuple[int, date], int]]]:
+        """Parcels already planned by counter and day: of everybody, and of each of these orders."""
         day = func.date(func.timezone("Asia/Shanghai", Fulfilment.due_at))
-        statement = (
-            select(Fulfilment.counter_id, day, func.count())
-            .where(
-                Fulfilment.due_at >= self.now - timedelta(days=1),
-                Fulfilment.status.not_in(("rejected", "cancelled")),
-                Fulfilment.order_id != self.order.id,
-            )
-            .group_by(Fulfilment.counter_id, day)
+        live = (Fulfilment.due_at >= self.world.now - timedelta(days=1)) & Fulfilment.status.not_in(
+            ("rejected", "cancelled")
         )
-        return {(counter_id, on): count for counter_id, on, count in self.session.execute(statement)}
+        everybody = select(Fulfilment.counter_id, day, func.count()).where(live).group_by(Fulfilment.counter_id, day)
+        used = {(counter_id, on): count for counter_id, on, count in session.execute(everybody)}
+        theirs = (
+            select(Fulfilment.order_id, Fulfilment.counter_id, day, func.count())
+            .where(live, Fulfilment.order_id.in_(orders))
+            .group_by(Fulfilment.order_id, Fulfilment.counter_id, day)
+        )
+        own: dict[int, dict[tuple[int, date], int]] = defaultdict(dict)
+        for order_id, counter_id, on, count in session.execute(theirs):
+            own[order_id][counter_id, on] = count
+        return used, own
 
-    def is_closed(self, counter: Counter, day: date) -> bool:
-        """Closed that weekday, on holiday, or (today) past its cut-off."""
-        if (counter.id, day) in self.closed or day.weekday() not in {hours.weekday for hours in counter.hours}:
-            return True
-        local = shanghai(self.now)
-        return day == local.date() and local.time() > counter.cut_off
-
-    def due_at(self, counter: Counter, day: date) -> datetime:
-        """When the part should be ready (UTC): two hours from now or from opening, at closing time at the latest."""
-        hours = next(hours for hours in counter.hours if hours.weekday == day.weekday())
-        opens = datetime.combine(day, hours.opens, SHANGHAI)
-        closes = datetime.combine(day, min(hours.closes, time(23, 59)), SHANGHAI)
-        return min(max(opens, self.now) + PREPARATION, closes)
-
-    def position(self) -> tuple[float, float]:
+    def position(self, order: Order) -> tuple[float, float]:
         """Where the goods go: the pickup counter, or the customer's place."""
-        if self.order.pickup_counter_id is not None:
-            counter = self.session.get_one(Counter, self.order.pickup_counter_id)
+        if order.pickup_counter_id is not None:
+            counter = self.world.by_id[order.pickup_counter_id]
             return counter.lat, counter.lng
-        contact = self.order.contact
-        places = [(counter.lat, counter.lng, counter.district) for counter in self.counters]
-        found = place_of(contact, places) if contact is not None else None
-        return found or (30.5928, 114.3055)  # the middle of Wuhan, when a district has no counter left
+        places = [(counter.lat, counter.lng, counter.district) for counter in self.world.counters]
+        found = place_of(order.contact, places) if order.contact is not None else None
+        return found or MIDDLE_OF_WUHAN
 
-    def problem(self, day: date) -> Problem:
-        """The instance for a hand-over on that day."""
-        lat, lng = self.position()
-        row = self.costs_row
-        states = tuple(
-            CounterState(
-                code=counter.code, lat=counter.lat, lng=counter.lng, storage=frozenset(counter.storage),
-                capacity=counter.capacity, used=self.used.get((counter.id, day), 0),
-                radius_m=counter.radius_m if counter.delivers else 0, closed=self.is_closed(counter, day),
-                refused=self.refused.get(counter.id, frozenset()),
+    def states_of(self, day: date) -> tuple[CounterState, ...]:
+        """Every counter on that day, as an order without refusals sees it."""
+        if day not in self.states:
+            world = self.world
+            self.states[day] = tuple(
+                CounterState(
+                    code=one.code, lat=one.lat, lng=one.lng, storage=world.storage[one.id],
+                    capacity=world.calendars[one.id].room(day), used=self.used.get((one.id, day), 0),
+                    radius_m=one.radius_m if one.delivers else 0, closed=not world.takes_new(one.id, day),
+                )
+                for one in world.counters
+            )  # fmt: skip
+        return self.states[day]
+
+    def counters_for(self, order: Order, day: date) -> tuple[CounterState, ...]:
+        """Every counter on that day with its refusals to this order, and room taken by plans made meanwhile."""
+        refused, own = self.refused.get(order.id, {}), self.own.get(order.id, {})
+        return tuple(
+            replace(
+                state, refused=refused.get(one.id, frozenset()), used=state.used - own.get((one.id, day), 0),
+                planned=self.planned.get((one.id, day), 0),
             )
-            for counter in self.counters
+            if one.id in refused or (one.id, day) in own or (one.id, day) in self.planned
+            else state
+            for one, state in zip(self.world.counters, self.states_of(day), strict=True)
         )  # fmt: skip
-        pickup = next((c.code for c in self.counters if c.id == self.order.pickup_counter_id), None)
+
+    def wish(self, waiting: Waiting, day: date) -> OrderWish:
+        """What the order wants on that day."""
+        order = waiting.order
+        pickup = order.pickup_counter_id
+        lat, lng = self.position(order)
+        return OrderWish(
+            number=order.number, lat=lat, lng=lng, method=order.method,
+            pickup_counter=None if pickup is None else self.world.by_id[pickup].code,
+            handover_on=day, lines=tuple(Line(sku, packs) for sku, packs in sorted(waiting.wish.items())),
+        )  # fmt: skip
+
+    def stock_of(self, skus: Collection[int]) -> tuple[LotStock, ...]:
+        """What is left of these SKUs."""
+        return tuple(
+            lot if self.left[lot.level] == lot.quantity else replace(lot, quantity=self.left[lot.level])
+            for sku in sorted(skus)
+            for lot in self.by_sku[sku]
+            if self.left[lot.level] > 0
+        )
+
+    def problem(self, waiting: Waiting, day: date) -> Problem:
+        """The instance for a hand-over on that day."""
         return Problem(
-            costs=Costs(
-                row.parcel_fen, row.per_km_fen, row.cold_parcel_fen, row.transfer_fen, row.load_fen, row.ageing_fen,
-                row.horizon_days, row.unfilled_fen,
-            ),
-            skus=self.skus,
-            counters=states,
-            stock=self.stock,
-            order=OrderWish(
-                number=self.order.number, lat=lat, lng=lng, method=self.order.method, pickup_counter=pickup,
-                handover_on=day, lines=tuple(Line(sku, packs) for sku, packs in sorted(self.held.items())),
-            ),
-        )  # fmt: skip
+            costs=self.world.costs,
+            skus={sku: self.skus[sku] for sku in waiting.wish},
+            counters=self.counters_for(waiting.order, day),
+            stock=self.stock_of(waiting.wish),
+            order=self.wish(waiting, day),
+        )
+
+    def take(self, plan: Plan, day: date) -> None:
+        """Set aside what a plan uses."""
+        for parcel in plan.parcels:
+            self.planned[self.world.by_code[parcel.counter].id, day] += 1
+            for take in parcel.takes:
+                self.left[take.level] -= take.quantity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -148,36 +147,3 @@ class Substitution(HasId, HasTimes, Base):
         Index("uq_substitution_open", "order_id", unique=True, postgresql_where=sa.text("state = 'proposed'")),
         Index("ix_substitution_answer_by", "answer_by", postgresql_where=sa.text("state = 'proposed'")),
     )
-
-
-class RoutingCosts(HasId, HasTimes, Base):
-    """The weights of routing, in fen; the newest row applies and every plan names the one it used."""
-
-    __tablename__ = "routing_costs"
-
-    parcel_fen: Mapped[int]
-    per_km_fen: Mapped[int]
-    cold_parcel_fen: Mapped[int]
-    transfer_fen: Mapped[int]
-    load_fen: Mapped[int]
-    ageing_fen: Mapped[int]
-    horizon_days: Mapped[int] = mapped_column(sa.Integer)
-    unfilled_fen: Mapped[int]
-
-
-class RoutingPlan(HasId, HasTimes, Base):
-    """A plan as it was decided, with its cost by component and its reasons; never changed afterwards."""
-
-    __tablename__ = "routing_plan"
-
-    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"), index=True)
-    version: Mapped[int] = mapped_column(sa.Integer)
-    costs_id: Mapped[int] = mapped_column(ForeignKey("routing_costs.id"))
-    cost_fen: Mapped[int]
-    bound_fen: Mapped[int]
-    proved: Mapped[bool]
-    solver: Mapped[str]
-    seconds: Mapped[float]
-    plan: Mapped[dict[str, Any]]
-
-    __table_args__ = (UniqueConstraint("order_id", "version"),)

@@ -1,4 +1,4 @@
-"""`shop route`: plan the orders of a file, or check a plan, without a database."""
+"""`shop route`: plan the orders of a file or check a plan, without a database; or plan what waits in the shop."""
 
 from __future__ import annotations
 
@@ -13,17 +13,32 @@ from orders.routing.check_plan import check_plan
 from orders.routing.instance_file import Instance, read_instance
 from orders.routing.plan_file import write_plan
 from orders.routing.shapes import BrokenFile, load
+from shop.clock import utcnow
+from shop.db import db
 
 File = click.Path(path_type=Path)
 
 
 @click.command("route")
-@click.option("--instance", type=File, required=True, help="The orders, counters, stock and weights (docs/routing.md).")
+@click.option("--instance", type=File, help="The orders, counters, stock and weights (docs/routing.md).")
 @click.option("--out", type=File, help="Where to write the plan.")
 @click.option("--joint", is_flag=True, help="Plan the orders together instead of one after the other.")
 @click.option("--check", "plan", type=File, help="Check this plan instead of making one.")
-def command(instance: Path, out: Path | None, plan: Path | None, joint: bool) -> None:
-    """Find the cheapest counters for every order of a file; or check a plan against it."""
+@click.option("--backlog", is_flag=True, help="Plan the shop's own waiting orders together, and carry it out.")
+@click.option("--seconds", type=click.FloatRange(0.1, 3600), default=60.0, help="How long --backlog may search.")
+def command(
+    instance: Path | None, out: Path | None, plan: Path | None, joint: bool, backlog: bool, seconds: float
+) -> None:
+    """Find the cheapest counters for every order of a file; check a plan; or plan what waits in the shop."""
+    if backlog:
+        if instance or out or plan or joint:
+            raise click.UsageError("--backlog plans the shop's own orders: it takes no file.")
+        # The only way of this command that needs settings and a database: files are planned without.
+        with click.get_current_context().obj.load_app().app_context():
+            plan_waiting(seconds)
+        return
+    if instance is None:
+        raise click.UsageError("Give --instance FILE.json, or --backlog for the shop's own orders.")
     if (out is None) == (plan is None):
         raise click.UsageError("Give either --out PLAN.json or --check PLAN.json.")
     data, problem = read_problem(instance)
@@ -31,6 +46,18 @@ def command(instance: Path, out: Path | None, plan: Path | None, joint: bool) ->
         check(plan, data)
     elif out is not None:
         make(problem, out, joint=joint)
+
+
+def plan_waiting(seconds: float) -> None:
+    """Plan every order that waits for a counter together and write it; say what it costs beside one by one."""
+    from orders.fulfilment.backlog import route_backlog
+
+    done = route_backlog(db.session(), None, utcnow(), "backlog", seconds)
+    click.echo(
+        f"{done.orders} orders waited, {done.written} planned: {done.together_fen} fen together,"
+        f" {done.alone_fen} fen one by one; {done.seconds:.1f} s"
+    )
+    click.echo(f"no way to plan them all costs less than {done.bound_fen} fen")
 
 
 def read_problem(file: Path) -> tuple[Any, Instance]:

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 
 from catalogue.stock.ledger import level_for, move
 from catalogue.stock.models import Location, MovementKind, StockLevel
-from orders.fulfilment.assign import unassign
 from orders.fulfilment.models import Allocation, Fulfilment, Rejection, Substitution
 from orders.fulfilment.weighing import Scale, Weighed, refuse_unweighed, weigh
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import METHODS
-from orders.promises import lock_order
+from orders.promises import lock_order, unallocate
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
 from orders.weights import forget_weights
 from shop import audit
@@ -269,7 +268,7 @@ def reject_line(
     if not taken:
         raise NotFound()
     line = session.get_one(OrderLine, line_id)
-    unassign(session, taken, actor)
+    unallocate(session, taken, actor.name)
     note_rejection(session, part, line, sum(one.quantity for one in taken), reason.strip(), actor)
     tell(session, order, "fulfilment.line_rejected", counter=part.counter.code, sku_id=line.sku_id)
     if not standing(session, part) and not (
@@ -278,7 +277,8 @@ def reject_line(
         part.rejected_reason = reason.strip()
         move_fulfilment(session, order, part, F.REJECTED, actor, now)
     settle_order(session, order, actor, now)
-    emit(session, "order.route", f"{order.id}:rejected:{part.id}:{line_id}:{taken[0].id}", {"order_id": order.id})
+    key = f"{order.id}:rejected:{part.id}:{line_id}:{taken[0].id}"
+    emit(session, "order.route", key, {"order_id": order.id, "why": "rejected"})
 
 
 def missing_of(session: Session, allocation: Allocation) -> Allocation | None:

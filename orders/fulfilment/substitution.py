@@ -15,13 +15,14 @@ from catalogue.models import Product, Sku
 from catalogue.stock.availability import lock_available, promise
 from catalogue.stock.lots import last_selling_day
 from catalogue.stock.models import Channel, Location, Lot, StockLevel
-from orders.fulfilment.assign import allocate, unassign
+from orders.fulfilment.assign import ROUTER
 from orders.fulfilment.models import Allocation, Fulfilment, Substitution
 from orders.fulfilment.steps import lock_part, missing_of, reject_line, split, standing
+from orders.fulfilment.write_parts import place
 from orders.lifecycle import settle_order, tell, tell_suppliers
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.refunds import give_back_surplus
-from orders.promises import lock_order, shorten_line
+from orders.promises import lock_order, shorten_line, unallocate
 from orders.routing.problem import Take
 from orders.states import SUBSTITUTION_MOVES, FulfilmentStatus, SubstitutionState
 from shop import audit
@@ -167,12 +168,14 @@ def accept_substitute(session: Session, substitution_id: int, order_id: int, act
     old = session.get_one(OrderLine, asked.order_line_id)
     taken = missing_packs(session, part, asked)
     takes = free_packs(session, part, asked, [one.level_id for one in taken], now)
-    unassign(session, taken, actor)
+    unallocate(session, taken, actor.name)
     lock_available(session, [old.sku_id, asked.sku_id], Channel.COUNTERS)
     shorten_line(session, order, old, asked.packs)
     line = add_line(session, order, asked)
     promise(session, {asked.sku_id: asked.packs}, Channel.COUNTERS)
-    allocate(session, [(line, part, take) for take in takes])
+    promises = {line.id: session.get_one(Reservation, line.id)}
+    place(session, promises, [(line, part, take) for take in takes], ROUTER)
+    session.flush()
     tell(session, order, "substitution.accepted", sku_id=asked.sku_id, packs=asked.packs)
     tell_suppliers(session, order, f"substitute-{asked.id}")
     give_back_surplus(session, order, order.total_fen, "short", actor, now)

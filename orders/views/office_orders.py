@@ -8,11 +8,13 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from orders.fulfilment.cases import open_cases
 from orders.history import order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
 from orders.office.money import refundable_lines, refunds_of
 from orders.office.orders import order_tone, orders_list
+from orders.office.routing import cause_words, plan_page
 from orders.office.timeline import order_for_office, part_text, parts_of, timeline
 from orders.payments.providers import payment_gateway
 from orders.payments.standing import payment_standing
@@ -54,8 +56,12 @@ def orders() -> Any:
 def order(number: str) -> str:
     """One order: goods, parts, money, people, and its timeline."""
     found = found_order(number)
+    plan = plan_page(db.session(), found.id)
+    parked = open_cases(db.session(), [found.id]).get(found.id)
+    why = cause_words(parked) if parked else ""
     return render_template(
-        "office/order.html", found=found, order=order_page(db.session(), found), parts=parts_of(db.session(), found),
+        "office/order.html", found=found, plan=plan, parked=why,
+        order=order_page(db.session(), found), parts=parts_of(db.session(), found),
         money=payment_standing(db.session(), found), moments=timeline(db.session(), found),
         refunds=refunds_of(db.session(), found.id),
         refundable=refundable_lines(db.session(), found.id), part_text=part_text, tone=order_tone(found.status),

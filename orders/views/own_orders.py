@@ -8,17 +8,22 @@ from typing import Any
 import segno
 from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from sqlalchemy import select
 
+from catalogue.models import Counter
 from orders import cart as carts
 from orders.access import check_access_key
 from orders.cart import Limit
+from orders.checkout import CounterClosed
 from orders.fulfilment import substitution
+from orders.fulfilment.change_pickup import change_pickup
 from orders.history import OrderPage, find_order, order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
 from orders.payments.providers import payment_gateway
 from orders.payments.standing import payment_standing
 from orders.payments.sync import close_before_cancelling
+from orders.pickup import Place, choices
 from orders.views.visitor import owner_who_buys, remember, remembers
 from shop.accounts.policy import allow, current_actor, current_person
 from shop.clock import utcnow
@@ -160,6 +165,41 @@ def end_question(substitution_id: int, order_id: int) -> bool:
         flash(str(refusal.detail), "warn")
         return False
     return True
+
+
+@orders_pages.get("/<number>/counter")
+@allow("anyone")
+def ask_counter(number: str) -> Any:
+    """The counters to choose from, the nearest to the present one first."""
+    found = own_order(number)
+    page = order_page(db.session(), found)
+    if not page.can_move or found.pickup_counter is None:
+        return redirect(url_for("orders_pages.order", number=found.number), 303)
+    here = Place(found.pickup_counter.lat, found.pickup_counter.lng)
+    wanted = {line.sku_id: line.quantity - line.cancelled for line in found.lines}
+    counters = choices(db.session(), wanted, here, utcnow())
+    return render_template("storefront/order_counter.html", order=page, counters=counters,
+                           present=found.pickup_counter.code)  # fmt: skip
+
+
+@orders_pages.post("/<number>/counter")
+@allow("anyone")
+def change_counter(number: str) -> Any:
+    """Collect the order somewhere else."""
+    found = own_order(number)
+    order_id, shown_number, actor = found.id, found.number, current_actor()
+    code = request.form.get("counter", "")[:40]
+    chosen = db.session.scalar(select(Counter.id).where(Counter.code == code))
+    try:
+        if chosen is None:
+            raise CounterClosed()
+        counter_id = chosen
+        in_transaction(db.session(), lambda: change_pickup(db.session(), order_id, counter_id, actor, utcnow()))
+    except DomainError as problem:
+        flash(str(problem.detail), "warn")
+    else:
+        flash(_("You collect the order at the counter you chose."), "good")
+    return redirect(url_for("orders_pages.order", number=shown_number), 303)
 
 
 @orders_pages.post("/<number>/reorder")

@@ -13,7 +13,8 @@ from catalogue.stock.models import StockLevel
 from orders.check import faults
 from orders.checkout import PriceChanged, place_order
 from orders.fulfilment.assign import route_order
-from orders.fulfilment.models import Allocation, Fulfilment, RoutingPlan
+from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.plan_models import RoutingPlan
 from orders.fulfilment.steps import make_ready
 from orders.lifecycle import CannotCancel, cancel_order, expire_overdue
 from orders.models import Order, OrderLine

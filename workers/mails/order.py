@@ -64,6 +64,11 @@ KINDS: dict[str, OrderWords] = {
         _l("We are sorry: not everything could be given. What is missing is not charged."),
         shows_code=True,
     ),
+    "later": OrderWords(
+        _l("Your order %(number)s will be ready on a later day"),
+        _l("We are sorry: a counter could not keep to its day. The order's page shows the new one; nothing is lost."),
+        shows_code=True,
+    ),
     "cancelled": OrderWords(
         _l("Your order %(number)s was cancelled"),
         _l("The order is cancelled. There is nothing to pay; what was paid goes back the way it came."),

@@ -1,0 +1,119 @@
+"""The day changed: which orders that touches, and how their work is planned anew. One way for every cause.
+
+A cause is written down where it happens (a closure, a broken freezer, a lot out of sale, a rejected line) with an
+event in the same transaction. Whoever works on the event asks what of the orders' work can no longer stand, so it
+does not matter how often, or in which order, events come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.queue import masked
+from orders.fulfilment.standing import UNDONE
+from orders.models import Order, OrderContact, Reservation
+from orders.states import OrderStatus
+from shop.outbox import emit, emit_all
+
+CHUNK = 25  # orders planned in one transaction: their levels are locked for well under a second
+JOINT_FROM = 40  # so many orders that wait at once are worth planning together
+ROUTABLE = [status.value for status in (OrderStatus.CONFIRMED, OrderStatus.ROUTED, OrderStatus.PREPARING,
+                                        OrderStatus.READY)]  # fmt: skip
+RUSH = timedelta(seconds=20)
+MOST_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Touched:
+    """An order whose part at a counter falls on certain days; a `packed` one is left alone: its customer is told."""
+
+    number: str
+    role: str
+    due_at: datetime
+    packs: int
+    customer: str
+    packed: bool
+
+
+def plan_anew(session: Session, order_ids: Iterable[int], why: str, key: str) -> None:
+    """Have these orders planned: few of them order by order, many of them together. Once per `key`."""
+    ids = sorted(set(order_ids))
+    if len(ids) >= JOINT_FROM:
+        emit(session, "backlog.route", key, {"order_ids": ids, "why": why})
+        return
+    chunks = [ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK)]
+    emit_all(
+        session,
+        "orders.route",
+        {f"{key}:{number}": {"order_ids": chunk, "why": why} for number, chunk in enumerate(chunks)},
+    )
+
+
+def counter_changed(session: Session, counter_id: int, why: str, key: str) -> None:
+    """Something about a counter is no longer as its work was planned (or is again): look at all of that work."""
+    plan_anew(session, orders_at(session, counter_id), why, key)
+
+
+def orders_at(session: Session, counter_id: int) -> Sequence[int]:
+    """Orders with undone work at a counter, and those that wait to be collected there."""
+    undone = select(Fulfilment.order_id).where(Fulfilment.counter_id == counter_id, Fulfilment.status.in_(UNDONE))
+    waiting = (
+        select(Order.id)
+        .join(Reservation, Reservation.order_id == Order.id)
+        .where(Order.pickup_counter_id == counter_id, Order.status.in_(ROUTABLE), Reservation.held > 0)
+    )
+    return session.execute(undone.union(waiting)).scalars().all()
+
+
+def plan_rest(session: Session, now: datetime) -> int:
+    """When many orders wait for longer than one takes (an opening rush), have them planned together; how many."""
+    ids = waiting_orders(session, before=now - RUSH)
+    if len(ids) < JOINT_FROM:
+        return 0
+    plan_anew(session, ids, "backlog", f"rush:{now:%Y-%m-%dT%H:%M}")
+    return len(ids)
+
+
+def waiting_orders(session: Session, before: datetime | None = None) -> Sequence[int]:
+    """Every order that waits for a counter, the oldest first; `before`: only those placed by then."""
+    statement = (
+        select(Order.id)
+        .where(
+            Order.kind == "retail",
+            Order.status == OrderStatus.CONFIRMED.value,
+            select(Reservation.order_id).where(Reservation.order_id == Order.id, Reservation.held > 0).exists(),
+        )
+        .order_by(Order.id)
+    )
+    if before is not None:
+        statement = statement.where(Order.created_at < before)
+    return session.execute(statement).scalars().all()
+
+
+def touched_by(session: Session, counter_id: int, first: date, last: date, today: date) -> Sequence[Touched]:
+    """Parts at this counter that fall on these days, by due time; what is overdue counts as today's."""
+    day = func.greatest(func.date(func.timezone("Asia/Shanghai", Fulfilment.due_at)), today)
+    packs = func.coalesce(func.sum(Allocation.quantity).filter(Allocation.state == "reserved"), 0)
+    statement = (
+        select(Fulfilment, Order.number, OrderContact.name, OrderContact.phone, packs)
+        .join(Order, Order.id == Fulfilment.order_id)
+        .outerjoin(OrderContact, OrderContact.order_id == Order.id)
+        .outerjoin(Allocation, Allocation.fulfilment_id == Fulfilment.id)
+        .where(
+            Fulfilment.counter_id == counter_id,
+            or_(Fulfilment.status.in_(UNDONE), Fulfilment.status == "ready"),
+            day.between(first, last),
+        )
+        .group_by(Fulfilment.id, Order.number, OrderContact.name, OrderContact.phone)
+        .order_by(Fulfilment.due_at, Fulfilment.id)
+    )
+    return [
+        Touched(number, part.role, part.due_at, int(count), masked(name or "", phone or ""), part.status == "ready")
+        for part, number, name, phone, count in session.execute(statement)
+    ]
