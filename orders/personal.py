@@ -10,8 +10,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from catalogue.models import Sku
-from orders.models import Cart, CartLine, Order, OrderContact, OrderLine
-from orders.payments.models import MoneyEntry
+from orders.models import Cart, CartLine, Order, OrderContact, OrderEvent, OrderLine
+from orders.payments.models import MoneyEntry, Payment, Refund
 from orders.states import OPEN_ORDERS
 from shop.accounts import erasure
 from shop.accounts.erasure import ACCOUNT, Holder, Record
@@ -37,25 +37,43 @@ def copy_orders(session: Session, user_id: int) -> Record:
         .join(Cart, Cart.id == CartLine.cart_id)
         .where(Cart.user_id == user_id)
     )
-    paid = money_of(session, [order.id for order in orders])
+    more = told_beside(session, [order.id for order in orders])
     return {
-        "orders": [told(order, paid) for order in orders],
+        "orders": [told(order) | {name: rows[order.id] for name, rows in more.items()} for order in orders],
         "cart": [{"sku": sku, "quantity": quantity} for sku, quantity in session.execute(cart)],
     }
 
 
-def money_of(session: Session, order_ids: Sequence[int]) -> list[MoneyEntry]:
-    """What moved for these orders."""
-    statement = select(MoneyEntry).where(MoneyEntry.order_id.in_(order_ids)).order_by(MoneyEntry.at)
-    return list(session.scalars(statement))
+def told_beside(session: Session, order_ids: Sequence[int]) -> dict[str, dict[int, list[Record]]]:
+    """What is told of these orders from other tables: by its name in the copy, then by order."""
+    statements = {
+        "payments": select(MoneyEntry.order_id, MoneyEntry.at, MoneyEntry.amount_fen, MoneyEntry.kind)
+        .where(MoneyEntry.order_id.in_(order_ids)).order_by(MoneyEntry.at),
+        "paid_online": select(
+            Payment.order_id, Payment.created_at.label("at"), Payment.amount_fen, Payment.means, Payment.state
+        ).where(Payment.order_id.in_(order_ids)).order_by(Payment.id),
+        "refunds": select(
+            Payment.order_id, Refund.created_at.label("at"), Refund.amount_fen, Refund.why, Refund.state, Refund.note
+        ).join(Payment, Payment.id == Refund.payment_id).where(Payment.order_id.in_(order_ids)).order_by(Refund.id),
+        "events": select(OrderEvent.order_id, OrderEvent.at, OrderEvent.kind, OrderEvent.data)
+        .where(OrderEvent.order_id.in_(order_ids)).order_by(OrderEvent.id),
+    }  # fmt: skip
+    more: dict[str, dict[int, list[Record]]] = {}
+    for name, statement in statements.items():
+        of_orders = more.setdefault(name, {order_id: [] for order_id in order_ids})
+        for row in session.execute(statement).mappings():
+            told_row = dict(row)
+            of_orders[told_row.pop("order_id")].append(told_row)
+    return more
 
 
-def told(order: Order, paid: Sequence[MoneyEntry]) -> Record:
+def told(order: Order) -> Record:
     """One order as its person's copy tells it."""
     contact = order.contact
     return {
         "number": order.number, "placed_at": order.created_at, "status": order.status, "method": order.method,
-        "counter": order.pickup_counter.code if order.pickup_counter else None,
+        "kind": order.kind, "po_number": order.po_number, "needed_by": order.needed_by, "language": order.locale,
+        "counter": order.pickup_counter.code if order.pickup_counter else None, "pickup_code": order.pickup_code,
         "payment_method": order.payment_method, "delivery_fen": order.delivery_fen,
         "discount_fen": order.discount_fen, "total_fen": order.total_fen, "note": order.note,
         "contact": None if contact is None else {
@@ -67,15 +85,11 @@ def told(order: Order, paid: Sequence[MoneyEntry]) -> Record:
              "cancelled": line.cancelled, "price_fen": line.price_fen, "total_fen": line.total_fen}
             for line in order.lines
         ],
-        "payments": [
-            {"at": entry.at, "amount_fen": entry.amount_fen, "kind": entry.kind}
-            for entry in paid if entry.order_id == order.id
-        ],
     }  # fmt: skip
 
 
 def erase_orders(session: Session, user_id: int) -> bool:
-    """Erase contact and note of every order that is over, and the cart; whether no open order is left.
+    """Erase contact and notes of every order that is over, and the cart; whether no open order is left.
 
     An open order keeps its contact until it ends: somebody has to be able to hand it over.
     """
@@ -90,6 +104,8 @@ def erase_orders(session: Session, user_id: int) -> bool:
         .values(name="", phone="", email="", district="", street="", lat=None, lng=None)
     )
     session.execute(update(Order).where(Order.id.in_(ids), Order.note != "").values(note=""))
+    their_payments = select(Payment.id).where(Payment.order_id.in_(ids))
+    session.execute(update(Refund).where(Refund.payment_id.in_(their_payments), Refund.note != "").values(note=""))
     left = select(Order.id).where(Order.user_id == user_id, Order.status.in_(still_open)).limit(1)
     return session.scalar(left) is None
 

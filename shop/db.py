@@ -90,6 +90,8 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         options.append("-c default_transaction_read_only=on")
     web = settings.process_role == "web"
     return {
+        # What people typed stays out of error messages and so out of the logs.
+        "hide_parameters": True,
         "pool_size": settings.web_threads if web else 1,
         "max_overflow": 0 if web else 1,
         "pool_timeout": 3,

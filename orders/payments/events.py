@@ -23,6 +23,11 @@ from shop.fail_points import reach
 from shop.outbox import emit
 
 CLOSED_DISPUTES = {"won", "lost", "warning_closed", "prevented"}
+# Who paid, in the words the provider uses at any depth; what it takes to pay. None of it is needed to keep books.
+PERSONAL = {
+    "billing_details", "client_secret", "customer_details", "customer_email", "evidence", "payment_method_details",
+    "receipt_email", "receipt_url", "shipping",
+}  # fmt: skip
 # Events of before this are no news any more: look-ups by object find their money.
 OLDEST_NEWS = timedelta(days=3)
 
@@ -38,8 +43,8 @@ def keep_event(session: Session, payload: Mapping[str, Any], via: str, gateway: 
     table = table_of(ProviderEvent)
     statement = insert(table).values(
         event_ref=payload["id"], type=payload["type"], object_ref=str(thing.get("id", "")),
-        api_version=str(payload.get("api_version") or ""), livemode=gateway.livemode, payload=dict(payload), via=via,
-        created_at=datetime.fromtimestamp(int(payload.get("created", 0)), UTC),
+        api_version=str(payload.get("api_version") or ""), livemode=gateway.livemode, via=via,
+        payload=without_people(payload), created_at=datetime.fromtimestamp(int(payload.get("created", 0)), UTC),
     )  # fmt: skip
     kept = statement.on_conflict_do_update(index_elements=["event_ref"], set_={"seen": table.c.seen + 1})
     seen = session.scalar(kept.returning(table.c.seen))
@@ -49,6 +54,15 @@ def keep_event(session: Session, payload: Mapping[str, Any], via: str, gateway: 
     if seen == 1:
         emit(session, "payment.event", str(payload["id"]), {"event_ref": payload["id"]})
     return bool(seen == 1)
+
+
+def without_people(told: Any) -> Any:
+    """What the provider told, without the fields that say who paid: what is not kept need not be erased."""
+    if isinstance(told, Mapping):
+        return {name: without_people(value) for name, value in told.items() if name not in PERSONAL}
+    if isinstance(told, list):
+        return [without_people(one) for one in told]
+    return told
 
 
 def work_on_event(session: Session, gateway: PaymentGateway, event_ref: str) -> None:

@@ -32,7 +32,7 @@ from shop.accounts.models import (
 )
 from shop.accounts.people_office import LastOfOffice, roles_of
 from shop.accounts.throttle import account_key
-from shop.audit import Actor
+from shop.audit import Actor, AuditEntry
 from shop.db import Base
 
 Record = dict[str, Any]
@@ -62,6 +62,9 @@ def copy_account(session: Session, user_id: int) -> Record:
     user = session.get_one(User, user_id)
     signed_in = session.scalars(sa.select(LoginSession).where(LoginSession.user_id == user_id))
     tokens = session.scalars(sa.select(ApiToken).where(ApiToken.user_id == user_id))
+    employers = session.scalars(sa.select(Membership).where(Membership.user_id == user_id))
+    tries = session.scalars(sa.select(LoginAttempt).where(LoginAttempt.account_hash == account_key(user.email)))
+    done = session.scalars(sa.select(AuditEntry).where(AuditEntry.actor_id == user_id).order_by(AuditEntry.id))
     return {
         "account": {
             "email": user.email, "name": user.name, "phone": user.phone, "language": user.locale,
@@ -70,14 +73,26 @@ def copy_account(session: Session, user_id: int) -> Record:
         },
         "addresses": [
             {"name": one.name, "phone": one.phone, "district": one.district, "street": one.street,
-             "lat": one.lat, "lng": one.lng}
+             "lat": one.lat, "lng": one.lng, "usual": one.is_default}
             for one in addresses_of(session, user_id)
         ],
         "devices": [
             {"since": one.created_at, "seen_at": one.seen_at, "browser": one.user_agent, "ip": one.ip}
             for one in signed_in
         ],
-        "api_keys": [{"name": one.name, "begins_with": one.hint, "scopes": one.scopes} for one in tokens],
+        "api_keys": [
+            {"name": one.name, "begins_with": one.hint, "scopes": one.scopes, "used_at": one.last_used_at}
+            for one in tokens
+        ],
+        "works_for": [
+            {"cooperative": one.cooperative_id, "counter": one.counter_id, "organisation": one.organisation_id,
+             "order_limit_fen": one.order_limit_fen}
+            for one in employers
+        ],
+        "tries_to_sign_in": [{"at": one.at, "kind": one.kind, "ip": one.ip} for one in tries],
+        "done": [
+            {"at": one.at, "what": one.action, "of": one.subject_type, "number": one.subject_id} for one in done
+        ],
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -69,3 +70,15 @@ def session_cookie(client: FlaskClient) -> str:
     cookie = client.get_cookie("yarlung")
     assert cookie is not None
     return cookie.value
+
+
+def mentions(session: Session, *words: str) -> set[str]:
+    """Every table that still holds one of these words anywhere, of all tables of the shop."""
+    tables = session.scalars(sa.text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")).all()
+    found = set()
+    for table in tables:
+        for word in words:
+            query = sa.text(f"SELECT 1 FROM {table} AS one WHERE one::text LIKE :word LIMIT 1")
+            if session.scalar(query, {"word": f"%{word}%"}):
+                found.add(table)
+    return found

@@ -308,3 +308,18 @@ def test_the_books_of_both_sides_are_the_same(till: Till) -> None:
     assert run.seen >= 3
     assert ("fee", -(4_500 * 34 // 1000 + 200)) in till.ledger(order_id)
     assert faults(till.session) == []
+
+
+def test_pi2_of_what_the_provider_tells_it_is_not_kept_who_paid(till: Till) -> None:
+    order_id = till.place()
+    intent = till.begin(order_id)
+    till.pay(intent)
+    event = till.events(intent)[-1]
+    payer = {"billing_details": {"name": "卓玛央金", "email": "canary@mail.example"}, "amount": 5000}
+    event["data"]["object"] |= {"charges": {"data": [payer]}, "receipt_email": "canary@mail.example"}
+    assert till.hear(event) == 200
+    kept = till.session.scalars(sa.select(ProviderEvent).where(ProviderEvent.event_ref == event["id"])).one().payload
+    assert kept["data"]["object"]["charges"] == {"data": [{"amount": 5000}]}
+    assert kept["data"]["object"]["id"] == intent
+    assert "receipt_email" not in kept["data"]["object"]
+    assert "client_secret" not in kept["data"]["object"]

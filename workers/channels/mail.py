@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -17,6 +18,8 @@ from workers.topics import GiveUp
 
 SECONDS_TO_CONNECT, SECONDS_TO_ANSWER = 5.0, 15.0
 LONGEST_HEADER = 200
+# Mail servers like to repeat the address they refuse; what they say is kept, and somebody's address must not be.
+ADDRESS_IN_WORDS = re.compile(r"[^\s<>,;:]+@[^\s<>,;:]+")
 
 Picture = tuple[str, bytes]  # content id, PNG
 
@@ -69,10 +72,11 @@ def send(message: EmailMessage, settings: Settings) -> None:
 
 def judge(code: int, words: bytes | str, refused: Exception) -> NoReturn:
     """5xx is final, 4xx is not. Signing in (535) is our own fault and may be mended."""
+    said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+    told = f"{code} {ADDRESS_IN_WORDS.sub('…@…', one_line(said))}"
     if code >= 500 and not isinstance(refused, smtplib.SMTPAuthenticationError):
-        said = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-        raise GiveUp(f"the mail server refuses: {code} {one_line(said)}")
-    raise refused
+        raise GiveUp(f"the mail server refuses: {told}") from None
+    raise smtplib.SMTPResponseException(code, told) from None
 
 
 def connect(settings: Settings) -> smtplib.SMTP:
