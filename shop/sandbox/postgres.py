@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -45,6 +46,7 @@ SETTINGS = {
     "log_lock_waits": "on",
     "deadlock_timeout": "1s",
     "log_min_duration_statement": "1s",
+    "log_parameter_max_length": "0",  # a slow statement is logged without what people typed
     "log_line_prefix": "%m [%p] %a ",
     "random_page_cost": "1.1",  # a laptop has a solid-state disk
     "checkpoint_timeout": "15min",
@@ -71,12 +73,16 @@ def programs() -> tuple[Path, Path]:
 class Postgres:
     """A server on `folder`. `durable=False` trades safety for speed, for tests that throw the folder away.
 
-    With `tcp=True` it listens on loopback too (with a password), so that a proxy can stand between.
+    With `tcp=True` it listens on loopback too (with a password), so that a proxy can stand between. `more` are
+    settings beside the usual ones (shop.sandbox.backup: an archive, a restore).
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True, tcp: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, durable: bool = True, tcp: bool = False, more: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder.absolute()
         self.durable = durable
+        self.more = dict(more or {})
         self.port = free_port() if tcp else None
         self.data = self.folder / "data"
         self.log = self.folder / "postgres.log"
@@ -156,6 +162,20 @@ class Postgres:
             folder = account.within_reach(folder, libraries)
         return folder / "bin" / name
 
+    def run(self, name: str, *arguments: str | Path) -> None:
+        """Run one of these programs as the server's account. Raises SandboxError with its words."""
+        done = subprocess.run(
+            [self.program(name), *arguments],
+            check=False,
+            capture_output=True,
+            cwd=self.folder,
+            user=self.ids[0] if self.ids else None,
+            group=self.ids[1] if self.ids else None,
+            extra_groups=[] if self.ids else None,
+        )
+        if done.returncode:
+            raise SandboxError(f"{name} fails in {self.folder}:\n{done.stderr.decode()}")
+
     def _connect(self, database: str) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(
             host=str(self.sockets),
@@ -188,22 +208,13 @@ class Postgres:
         password = self.folder / "password"
         password.write_text(secrets.token_urlsafe(24))
         password.chmod(0o600)
-        done = subprocess.run(
-            [
-                *(self.program("initdb"), "--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8"),
-                *("--locale", "C.UTF-8", "--locale-provider", "builtin", "--data-checksums"),
-                *("--auth-local", "trust", "--auth-host", "scram-sha-256"),
-                *([] if self.durable else ["--no-sync"]),
-            ],
-            check=False,
-            capture_output=True,
-            cwd=self.folder,
-            user=self.ids[0] if self.ids else None,
-            group=self.ids[1] if self.ids else None,
-            extra_groups=[] if self.ids else None,
+        self.run(
+            "initdb",
+            *("--pgdata", fresh, "--username", "postgres", "--encoding", "UTF8"),
+            *("--locale", "C.UTF-8", "--locale-provider", "builtin", "--data-checksums"),
+            *("--auth-local", "trust", "--auth-host", "scram-sha-256"),
+            *([] if self.durable else ["--no-sync"]),
         )
-        if done.returncode:
-            raise SandboxError(f"PostgreSQL cannot be set up in {self.data}:\n{done.stderr.decode()}")
         fresh.rename(self.data)
 
     def _configure(self) -> None:
@@ -213,6 +224,7 @@ class Postgres:
             "unix_socket_directories": str(self.sockets),
             "port": str(self.port or PORT_IN_NAME),
             "listen_addresses": "127.0.0.1" if self.port else "",
+            **self.more,
         }
         path = self.data / "postgresql.conf"
         path.write_text("".join(f"{name} = '{value}'\n" for name, value in chosen.items()))

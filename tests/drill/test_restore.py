@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,26 +11,19 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from flask_migrate import upgrade
 
-from catalogue.seed.demo import seed_shop
-from orders.check import INVARIANTS
-from shop.app import create_app
-from shop.db import db
 from shop.sandbox.postgres import Postgres
 from shop.sandbox.services import scratch_folder, start_postgres
-from tests.conftest import Servers, settings_for
-from tests.faults.guests import Guest
+from tests.conftest import Servers
+from tests.drill.restored import COUNTER, MINUTES_TO_SELL_AGAIN, invariants_hold, prepare, sell_again
 from tests.faults.harness import wait_until
 from tests.figures import Figures
 from tests.races.conftest import Shop, shop_on
 
 pytestmark = pytest.mark.full
 
-COUNTER = "WH-JH-01"
 CLIENTS, ORDERS = 6, 60
 NEVER_SHRINK = ("order", "order_line", "order_event", "stock_movement", "audit_entry", "reservation", "lot")
-MINUTES_TO_SELL_AGAIN = 15
 
 
 @pytest.fixture
@@ -65,22 +55,6 @@ def rows_of(url: str) -> dict[str, int]:
     with psycopg.connect(url) as connection:
         names = [row[0] for row in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
         return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in names}  # type: ignore[index]
-
-
-def prepare(server: Postgres, redis_url: str) -> str:
-    """Tables and the demonstration's goods; the code of something that is plentiful."""
-    app = create_app(settings_for(server.url, redis_url))
-    with app.app_context():
-        upgrade()
-        seed_shop(db.session(), with_accounts=True)
-        code = db.session.connection().exec_driver_sql(
-            "SELECT s.code FROM availability v JOIN sku s ON s.id = v.sku_id WHERE v.channel = 'counters'"
-            " ORDER BY v.available DESC LIMIT 1"
-        )
-        plentiful = str(code.scalar())
-        db.session.remove()
-        db.engine.dispose()
-    return plentiful
 
 
 def test_x2_a_dump_of_a_shop_at_work_is_a_whole_shop(
@@ -122,20 +96,4 @@ def judge(x2: Figures, spare: Postgres, selling: Postgres, before: list[str], to
     x2.exactly("tables of the source that are missing", len(there.keys() - here.keys()), 0)
     grown = [name for name in NEVER_SHRINK if here[name] > there[name]]
     x2.exactly("tables that never shrink with more rows than their source", len(grown), 0)
-    environment = {**os.environ, "APP_ENV": "test", "DATABASE_URL": spare.url, "REDIS_URL": "redis://127.0.0.1:1/0",
-                   "SMTP_URL": "smtp://127.0.0.1:1"}  # fmt: skip
-    shop = Path(sys.executable).parent / "shop"
-    check = subprocess.run([shop, "check"], env=environment, capture_output=True, text=True)
-    x2.exactly("`shop check` on the restored database: invariants that hold", check.stdout.count("\nok ") + 1,
-               len(INVARIANTS))  # fmt: skip
-    assert check.returncode == 0, check.stdout
-
-
-def sell_again(x2: Figures, spare: Postgres, redis_url: str, sku: str) -> None:
-    """The shop opens on the restored database and takes an order."""
-    with shop_on(spare.url, redis_url) as shop:
-        guest = Guest(shop.address, COUNTER)
-        with contextlib.closing(guest):
-            answer = guest.fill_cart((sku, 1)).press()
-        x2.exactly("status of an order on the spare server", answer.status, 303)
-        shop.prove()
+    invariants_hold(x2, spare)
