@@ -1,6 +1,7 @@
 """What an experiment measured beside the limit it must keep; printed as one table at the end of the run.
 
-`make faults` runs the experiments in full size (FULL_SIZE=1), `make test` small.
+`make faults` runs the experiments in full size (FULL_SIZE=1), `make test` small. In full size each test's figures are
+appended to test-results/figures.txt as soon as it ends.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pytest
 
 FULL_SIZE = os.environ.get("FULL_SIZE") == "1"
 WHERE_TO_KEEP = "FIGURES_FILE"
+KEPT_SO_FAR = Path("test-results/figures.txt")
 PROPERTY = "figure"
 
 
@@ -97,6 +99,17 @@ def wanted(item: pytest.Item) -> bool:
     """Whether this test belongs to this run."""
     measures = "figures" in getattr(item, "fixturenames", ())
     return measures if FULL_SIZE else item.get_closest_marker("full") is None
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """In full size, write down what each test measured as soon as it ends: a run that is broken off is not lost."""
+    if not FULL_SIZE or report.when != "call":
+        return
+    kept = [Figure(**values) for name, values in report.user_properties if name == PROPERTY]
+    lines = [f"{report.outcome} in {report.duration:.0f} s: {report.nodeid}", *table(kept)[1:]]
+    KEPT_SO_FAR.parent.mkdir(exist_ok=True)
+    with KEPT_SO_FAR.open("a") as file:
+        file.write("\n".join(lines) + "\n\n")
 
 
 def measured(terminalreporter: Any) -> list[Figure]:

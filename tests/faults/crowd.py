@@ -23,13 +23,14 @@ PATIENCE = 90
 class Crowd:
     """Guests who order one pack after the other, each form pressed again until the shop has confirmed it.
 
-    `pause` seconds lie between two orders of one guest.
+    `pause` seconds lie between two orders of one guest; `seconds` is how long each press took that was confirmed.
     """
 
     pause: float = 0.0
     stopping: threading.Event = field(default_factory=threading.Event)
     confirmed: list[str] = field(default_factory=list)
     refused: Counter[int] = field(default_factory=Counter)
+    seconds: list[float] = field(default_factory=list)
 
     def shops(self, guest: Guest) -> None:
         """One guest, until closing time; nobody leaves with a form unanswered."""
@@ -42,6 +43,7 @@ class Crowd:
             else:
                 assert answer is not None and answer.number, answer
                 self.confirmed.append(answer.number)
+                self.seconds.append(answer.seconds)
 
     def look(self, answer: Answer | None) -> None:
         """What the shop said while it could not: only that it is busy or away, and when to come again."""
