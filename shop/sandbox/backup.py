@@ -48,7 +48,7 @@ def base_backup(server: Postgres, into: Path) -> None:
 
 
 def verify(backup: Path) -> None:
-    """Every file of the backup is as its list says: the work of pg_verifybackup, which does not start from the wheel."""
+    """Every file of the backup is as its list says (pg_verifybackup of the wheel does not start)."""
     listed = json.loads((backup / "backup_manifest").read_text())["Files"]
     wrong = [one["Path"] for one in listed if sum_of(backup / one["Path"]) != one["Checksum"]]
     if wrong or not listed:

@@ -121,7 +121,7 @@ def test_x1_the_shop_comes_back_as_it_was(lost: Day, servers: Servers, figures: 
         x1.exactly("orders there that were begun after it", row[0], 0)
         invariants_hold(x1, server, "that moment")
 
-    with comes_back(lost, "archive") as server:
+    with comes_back(lost, "archive-alone") as server:
         gone_at = [lost.told[number] for number in lost.missing(server)]
         age = max(((lost.lost_at - at).total_seconds() for at in gone_at), default=0.0)
         x1.at_most(f"age of the oldest of {len(gone_at)} orders lost with the disk", age, MOST_LOST_SECONDS, "s")

@@ -36,10 +36,9 @@ def main(folder: Path, *, patient: bool) -> None:
         statement, _lock, idle = shop.db.TIMEOUTS["migrate"]
         shop.db.TIMEOUTS["migrate"] = (statement, 0, idle)
     app = create_app()
-    app.extensions["migrate"].directory = str(migrations)
+    app.extensions["migrate"].migrate.directory = str(migrations)
     with app.app_context():
-        assert migrate.callback is not None
-        migrate.callback.__wrapped__()  # type: ignore[attr-defined]
+        migrate.main(args=[], prog_name="shop", standalone_mode=False)
 
 
 if __name__ == "__main__":
