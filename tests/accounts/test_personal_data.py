@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Session
 
 from orders.personal import HOLDERS
-from shop.accounts.copy_file import as_json
 from shop.accounts.erasure import copy_of
 from shop.accounts.models import User
+from shop.sheets.cells import iso
 from tests.accounts.known_person import ANNA, BELLA, known_person
 from tests.builders import Builder
 from tests.figures import Figures
@@ -84,7 +84,7 @@ def told_at(record: Any, path: list[str]) -> Iterator[str]:
 
 def as_told(values: Any) -> list[str]:
     """Values of the database as the copy writes them."""
-    return [json.dumps(value, sort_keys=True, default=as_json) for value in values]
+    return [json.dumps(value, sort_keys=True, default=iso) for value in values]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_pi1_the_copy_tells_every_personal_column_and_nobody_else(
     session: Session, people: tuple[User, User], figures: Callable[[str], Figures]
 ) -> None:
     anna, _bella = people
-    text = json.dumps(copy_of(session, anna.id, HOLDERS), default=as_json, ensure_ascii=False)
+    text = json.dumps(copy_of(session, anna.id, HOLDERS), default=iso, ensure_ascii=False)
     record, wrong, personal = json.loads(text), [], 0
     for table, columns in PEOPLE.items():
         mine = rows_of(session, table, anna.id)
