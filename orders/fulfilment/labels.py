@@ -10,16 +10,11 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import segno
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from reportlab.lib.colors import HexColor
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-from reportlab.pdfgen.canvas import Canvas
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
@@ -27,18 +22,21 @@ from catalogue.models import Counter, Sku
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.queue import masked
 from orders.models import Order, OrderContact, OrderLine
+from orders.receipts.paper import font
 from orders.states import FulfilmentRole, FulfilmentStatus
 from shop.clock import shanghai
 from shop.i18n import localised
 
-WIDTH, HEIGHT = 100 * mm, 62 * mm
-FONT = "STSong-Light"  # one of the fonts every PDF reader brings for Chinese: nothing is embedded
+if TYPE_CHECKING:  # the PDF library is loaded by processes that draw
+    from reportlab.pdfgen.canvas import Canvas
+
+mm = 72 / 25.4  # in the PDF's points
+WIDTH, HEIGHT, A4 = 100 * mm, 62 * mm, (210 * mm, 297 * mm)
 MOST_LABELS = 200
-TO_LABEL = [FulfilmentStatus.ACCEPTED.value, FulfilmentStatus.READY.value]
+TO_LABEL = [FulfilmentStatus.ASSIGNED.value, FulfilmentStatus.ACCEPTED.value, FulfilmentStatus.READY.value]
 # Coldest first: a bag is kept as its most delicate goods want.
 STORAGES = ("frozen", "chilled", "ambient")
-INK, BAND = HexColor("#1f1a17"), {"frozen": HexColor("#23395b"), "chilled": HexColor("#1c7c7d"),
-                                  "ambient": HexColor("#7a1f1f")}  # fmt: skip
+INK, PAPER, BAND = "#1f1a17", "#ffffff", {"frozen": "#23395b", "chilled": "#1c7c7d", "ambient": "#7a1f1f"}
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,7 @@ class Label:
 
 
 def labels_of(session: Session, counter_ids: set[int] | None, part_id: int | None) -> Sequence[Label]:
-    """The labels of one part, or of all that are picked or packed, by due time; [] for another counter's."""
+    """The labels of one part, or of all that are to be packed or wait, by due time; [] for another counter's."""
     target = aliased(Counter)
     statement = (
         select(Fulfilment, Order.number, OrderContact.name, OrderContact.phone, Counter.names, target.names,
@@ -91,7 +89,8 @@ def labels_of(session: Session, counter_ids: set[int] | None, part_id: int | Non
 
 def labels_pdf(labels: Sequence[Label], shape: str) -> bytes:
     """The labels as a PDF in the reader's language."""
-    pdfmetrics.registerFont(UnicodeCIDFont(FONT))
+    from reportlab.pdfgen.canvas import Canvas
+
     paper = io.BytesIO()
     canvas = Canvas(paper, pageCompression=1)
     canvas.setTitle(_("Labels"))
@@ -134,12 +133,12 @@ def draw(canvas: Canvas, label: Label) -> None:
         FulfilmentRole.TRANSFER.value: _("Send to another counter"),
     }
     edge = 5 * mm
-    canvas.setFillColor(BAND[label.storage])
+    colour(canvas, BAND[label.storage])
     canvas.rect(0, HEIGHT - 12 * mm, WIDTH, 12 * mm, stroke=0, fill=1)
-    canvas.setFillColor(HexColor("#ffffff"))
+    colour(canvas, PAPER)
     write(canvas, edge, HEIGHT - 8.2 * mm, storages[label.storage], 14, WIDTH - 2 * edge)
-    canvas.setFillColor(INK)
-    write(canvas, edge, HEIGHT - 22 * mm, label.number, 20, 60 * mm, "Helvetica-Bold")
+    colour(canvas, INK)
+    write(canvas, edge, HEIGHT - 22 * mm, label.number, 20, 60 * mm)
     write(canvas, edge, HEIGHT - 31 * mm, label.customer or roles[label.role], 18, 58 * mm)
     packs = ngettext("%(num)s pack", "%(num)s packs", label.packs)
     due = _("Due %(at)s", at=f"{shanghai(label.due_at):%m-%d %H:%M}")
@@ -150,11 +149,18 @@ def draw(canvas: Canvas, label: Label) -> None:
     draw_qr(canvas, label.number, WIDTH - edge - 30 * mm, HEIGHT - 47 * mm, 30 * mm)
 
 
-def write(canvas: Canvas, x: float, y: float, text: str, size: float, width: float, font: str = FONT) -> None:
-    """A line of text, smaller if it would be too wide."""
-    while size > 6 and pdfmetrics.stringWidth(text, font, size) > width:
+def colour(canvas: Canvas, code: str) -> None:
+    """What is drawn from here on has this colour."""
+    from reportlab.lib.colors import HexColor
+
+    canvas.setFillColor(HexColor(code))
+
+
+def write(canvas: Canvas, x: float, y: float, text: str, size: float, width: float) -> None:
+    """A line of text, smaller if it would be too wide; in the receipts' font, which travels inside the file."""
+    while size > 6 and canvas.stringWidth(text, font(), size) > width:
         size -= 0.5
-    canvas.setFont(font, size)
+    canvas.setFont(font(), size)
     canvas.drawString(x, y, text)
 
 

@@ -67,7 +67,7 @@ def wave() -> str:
 @counter_picking.get("/labels.pdf")
 @allow("counter")
 def labels() -> AnyResponse:
-    """Labels for one part (`part`) or for all being picked or packed, one each or on A4 sheets."""
+    """Labels for one part (`part`) or for all that are to be packed or wait, one each or on A4 sheets."""
     shape = request.args.get("shape", "single")
     wanted = request.args.get("part", type=int)
     if shape not in SHAPES:
