@@ -28,7 +28,7 @@ test: lint browser ## everything a change must pass; make test ARGS="tests/order
 faults: setup-dev browser $(CATALOGUES) ## the experiments of docs/reliability.md in full size, with a table of figures; ARGS go to pytest
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 $(ARGS)
 
-soak-payments: setup-dev $(CATALOGUES) ## 500 orders while messages and calls are lost, then both books compared; SOAK_SEED=7 draws another day
+soak-payments: setup-dev $(CATALOGUES) ## 500 orders a half while messages and calls are lost and workers killed, then both books compared; SOAK_SEED=7 draws another day
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -s -o timeout=3600 tests/payments/test_soak.py $(ARGS)
 
 restore-drill: setup-dev $(CATALOGUES) ## dump a shop at work, restore it elsewhere, prove its invariants, sell from it

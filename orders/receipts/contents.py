@@ -20,6 +20,7 @@ from orders.payments.models import MoneyEntry, Payment, Refund
 from orders.payments.standing import INCOME
 from orders.payments.states import ON_ITS_WAY
 from shop.i18n import localised
+from shop.money import weight, yuan
 
 
 def _(text: str, **values: object) -> str:
@@ -38,14 +39,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class ReceiptLine:
-    """A line of goods as it was charged; `packs` without those that could not be given. Fen, grams."""
+    """A line of goods as it was charged; `packs` without those that could not be given. Fen, grams.
+
+    Of goods sold by weight `weighing` says what they were expected to weigh, or weigh; packs have no one price.
+    """
 
     name: str
     pack: str
     packs: int
     cancelled: int
     net_g: int
-    price_fen: int
+    price_fen: int | None
+    weighing: str
     total_fen: int
     origins: tuple[Origin, ...]
 
@@ -106,12 +111,33 @@ def lines_of(session: Session, order: Order) -> tuple[ReceiptLine, ...]:
     return tuple(
         ReceiptLine(
             name=localised(product.names), pack=localised(sku.pack_names), packs=line.quantity - line.cancelled,
-            cancelled=line.cancelled, net_g=(line.quantity - line.cancelled) * sku.pack_g, price_fen=line.price_fen,
-            total_fen=line.total_fen, origins=origins.get(line.id, ()),
+            cancelled=line.cancelled, net_g=net_weight(line, sku.pack_g), weighing=weighing_text(line),
+            price_fen=None if line.by_weight else line.price_fen, total_fen=line.total_fen,
+            origins=origins.get(line.id, ()),
         )
         for line, sku, product in session.execute(statement)
         if line.quantity > line.cancelled
     )  # fmt: skip
+
+
+def net_weight(line: OrderLine, pack_g: int) -> int:
+    """The grams that are charged: what the scale showed, and for packs not weighed yet the most they can weigh."""
+    packs = line.quantity - line.cancelled
+    if line.by_weight is None:
+        return packs * pack_g
+    return line.weighed_g + (packs - line.weighed_packs) * line.by_weight.to_g
+
+
+def weighing_text(line: OrderLine) -> str:
+    """What goods sold by weight were expected to weigh a pack, what they weigh, and what a kilogram costs."""
+    terms = line.by_weight
+    if terms is None:
+        return ""
+    told = {"least": weight(terms.from_g), "most": weight(terms.to_g), "price": yuan(terms.per_kg_fen)}
+    if line.weighed_packs < line.quantity - line.cancelled:
+        return _("%(price)s per kg, expected %(least)s to %(most)s a pack; what weighs less is given back", **told)
+    return _("%(price)s per kg, expected %(least)s to %(most)s a pack, weighed %(weight)s",
+             weight=weight(line.weighed_g), **told)  # fmt: skip
 
 
 def origins_of(session: Session, order: Order) -> Mapping[int, tuple[Origin, ...]]:

@@ -122,9 +122,12 @@ def row_of(line: ReceiptLine) -> list[Any]:
     """One line of goods, with where it comes from below its name."""
     about = [text(line.name), text(line.pack, 8.5, soft=True), *(text(origin_text(one), 8, soft=True)
              for one in line.origins)]  # fmt: skip
+    if line.weighing:
+        about.insert(2, text(line.weighing, 8.5, soft=True))
     if line.cancelled:
         about.append(text(_("%(n)s could not be given and are not charged", n=line.cancelled), 8.5, soft=True))
-    cells = (str(line.packs), weight(line.net_g), yuan(line.price_fen), yuan(line.total_fen))
+    price = "–" if line.price_fen is None else yuan(line.price_fen)
+    cells = (str(line.packs), weight(line.net_g), price, yuan(line.total_fen))
     return [about, *(text(one, right=True) for one in cells)]
 
 

@@ -16,9 +16,10 @@ from catalogue.models import Product
 from orders.access import access_key
 from orders.fulfilment.assign import route_order
 from orders.lifecycle import cancel_order
+from orders.models import OrderLine
 from orders.payments.ledger import enter
 from orders.payments.refunds import Wish, lock_payment, request_refund
-from orders.receipts.contents import receipt_of
+from orders.receipts.contents import net_weight, receipt_of, weighing_text
 from shop.app import create_app
 from shop.audit import Actor
 from shop.clock import utcnow
@@ -128,6 +129,21 @@ def test_a_receipt_is_for_whoever_placed_the_order_and_for_the_office(till: Till
         assert door.test_client().get(keyed(till, order_id, page)).status_code == 200
     own_page = stranger.get(keyed(till, order_id, "").replace("/?", "?"), follow_redirects=True)
     assert f"/orders/{number}/receipt.pdf" in own_page.text
+
+
+def test_goods_sold_by_weight_show_what_was_expected_and_what_was_weighed(till: Till) -> None:
+    till.paid(2)
+    terms = {"per_kg_fen": 3_000, "weight_from_g": 1_200, "weight_to_g": 1_500, "price_fen": 4_500}
+    till.session.execute(sa.update(OrderLine).values(**terms))
+    till.session.flush()
+    line = till.session.scalars(sa.select(OrderLine)).one()
+    till.session.refresh(line)
+    assert (net_weight(line, 500), weighing_text(line)) == (
+        3_000, "¥30.00/kg，预计每份 1.2 kg 至 1.5 kg；称重不足的部分会退款",
+    )  # fmt: skip
+    line.weighed_packs, line.weighed_g = 2, 2_750
+    assert (net_weight(line, 500), weighing_text(line)) == (2_750, "¥30.00/kg，预计每份 1.2 kg 至 1.5 kg，实称 2.75 kg")
+    till.session.rollback()
 
 
 def test_nothing_paid_nothing_receipted(till: Till, door: Flask) -> None:
