@@ -68,6 +68,8 @@ def waiting_cases(session: Session) -> Sequence[RoutingCase]:
 
 def try_again(session: Session, order_id: int, actor: Actor, now: datetime) -> None:
     """Close the order's case and let the router plan it anew. Raises NotFound when it has none."""
+    if session.get(Order, order_id) is None:
+        raise NotFound()
     lock_order(session, order_id)
     case = session.execute(
         select(RoutingCase).where(RoutingCase.order_id == order_id, RoutingCase.closed_at.is_(None)).with_for_update()
