@@ -10,6 +10,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Category, Cooperative, Product, Sku, Storage
 from catalogue.search import index_words
 from shop import audit
@@ -34,7 +35,7 @@ class NewProduct:
 
 @dataclass(frozen=True)
 class NewSku:
-    """A pack size as the office enters it; fen, grams, days."""
+    """A pack size as the office enters it; fen, grams, days. With `terms`, price and grams follow from them."""
 
     code: str
     pack_names: Mapping[str, str]
@@ -44,6 +45,7 @@ class NewSku:
     shelf_life_days: int
     min_life_days: int
     case_pack: int
+    terms: ByWeight | None = None
 
 
 def add_product(session: Session, new: NewProduct, actor: Actor) -> Product:
@@ -86,6 +88,8 @@ def add_sku(session: Session, product_id: int, new: NewSku, actor: Actor) -> Sku
         product_id=product_id, code=new.code, pack_names=dict(new.pack_names), price_fen=new.price_fen,
         pack_g=new.pack_g, storage=new.storage, shelf_life_days=new.shelf_life_days,
         min_life_days=new.min_life_days, case_pack=new.case_pack,
+        per_kg_fen=new.terms.per_kg_fen if new.terms else None,
+        weight_from_g=new.terms.from_g if new.terms else None, weight_to_g=new.terms.to_g if new.terms else None,
     )  # fmt: skip
     session.add(sku)
     session.flush()

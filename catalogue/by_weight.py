@@ -48,6 +48,13 @@ class ByWeight:
         return price_of_weight(self.per_kg_fen, self.charged_g(grams))
 
 
+def terms_of(per_kg_fen: int | None, from_g: int | None, to_g: int | None) -> ByWeight | None:
+    """The terms of a row; None for a pack with a price of its own."""
+    if per_kg_fen is None or from_g is None or to_g is None:
+        return None
+    return ByWeight(per_kg_fen, from_g, to_g)
+
+
 class PricedByWeight:
     """Columns of a row that is, or may be, priced by weight: all three or none."""
 
@@ -58,9 +65,7 @@ class PricedByWeight:
     @property
     def by_weight(self) -> ByWeight | None:
         """The terms, or None for a pack with a price of its own."""
-        if self.per_kg_fen is None or self.weight_from_g is None or self.weight_to_g is None:
-            return None
-        return ByWeight(self.per_kg_fen, self.weight_from_g, self.weight_to_g)
+        return terms_of(self.per_kg_fen, self.weight_from_g, self.weight_to_g)
 
 
 # A pack's price is the price of its upper bound, by the rule of shop.money.price_of_weight.

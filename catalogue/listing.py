@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Executable, Row, ScalarSelect,
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from catalogue.by_weight import ByWeight, terms_of
 from catalogue.models import Category, Cooperative, Counter, Product, Sku, Storage
 from catalogue.search import matching, tsquery_of
 from catalogue.stock.availability import available
@@ -50,6 +51,7 @@ class ProductCard:
     """A product on a shelf: its cheapest pack (fen), how many packs are left, and where it comes from.
 
     `left` counts all counters, or one when the wish named one. A card can be a key: equal ones look the same.
+    `terms` are those of the cheapest pack if that is sold by weight.
     """
 
     slug: str
@@ -61,6 +63,7 @@ class ProductCard:
     from_fen: int
     packs: int
     left: int
+    terms: ByWeight | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,7 @@ class Pack:
     price_fen: int
     pack_g: int
     per_500_g_fen: int
+    terms: ByWeight | None
     storage: str
     shelf_life_days: int
     min_life_days: int
@@ -205,9 +209,11 @@ def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -
     statement = card_statement(at_counter=counter_id is not None)
     rows = session.execute(statement, {"products": ids, "counter": counter_id})
     found = {
-        one: ProductCard(slug, names, art, township, altitude, storages[0], price, packs, int(packs_left))
-        for one, slug, names, art, township, altitude, storages, price, packs, packs_left in rows
-    }
+        one: ProductCard(slug, names, art, township, altitude, storages[0], price, packs, int(packs_left),
+                         terms_of(per_kg[0], lightest[0], heaviest[0]))
+        for one, slug, names, art, township, altitude, storages, price, packs, packs_left, per_kg, lightest, heaviest
+        in rows
+    }  # fmt: skip
     return tuple(found[one] for one in ids if one in found)
 
 
@@ -230,6 +236,10 @@ def card_statement(*, at_counter: bool) -> Executable:
             func.min(Sku.price_fen),
             func.count(),
             func.sum(left),
+            *(
+                func.array_agg(aggregate_order_by(column, Sku.price_fen, Sku.id))
+                for column in (Sku.per_kg_fen, Sku.weight_from_g, Sku.weight_to_g)
+            ),
         )
         .join(Cooperative, Cooperative.id == Product.cooperative_id)
         .join(Sku, (Sku.product_id == Product.id) & Sku.active)
@@ -278,12 +288,14 @@ def product_page(session: Session, slug: str) -> ProductPage:
 
 def pack(sku: Sku, left: int) -> Pack:
     """A SKU as its page shows it."""
+    terms = sku.by_weight
     return Pack(
         sku=sku.code,
         names=sku.pack_names,
         price_fen=sku.price_fen,
         pack_g=sku.pack_g,
-        per_500_g_fen=price_per_500_g(sku.price_fen, sku.pack_g),
+        per_500_g_fen=terms.per_500_g_fen if terms else price_per_500_g(sku.price_fen, sku.pack_g),
+        terms=terms,
         storage=sku.storage,
         shelf_life_days=sku.shelf_life_days,
         min_life_days=sku.min_life_days,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from catalogue.by_weight import ByWeight
 from catalogue.counters import stock_at
 from catalogue.listing import Wish, fitting
 from catalogue.models import Product, Sku
@@ -17,12 +18,16 @@ from shop.errors import NotFound
 
 @dataclass(frozen=True)
 class SkuRecord:
-    """A SKU: fen, grams, packs. `at_counter` are the free packs at the counter that was asked about."""
+    """A SKU: fen, grams, packs; sold by weight, `price_fen` is the most a pack can cost.
+
+    `at_counter` are the free packs at the counter that was asked about.
+    """
 
     sku: str
     names: Mapping[str, str]
     price_fen: int
     pack_g: int
+    by_weight: ByWeight | None
     case_pack: int
     max_per_order: int
     storage: str
@@ -84,6 +89,7 @@ def sku_record(product: Product, sku: Sku, left: Mapping[int, int], here: Mappin
         names=full_names(product.names, sku.pack_names),
         price_fen=sku.price_fen,
         pack_g=sku.pack_g,
+        by_weight=sku.by_weight,
         case_pack=sku.case_pack,
         max_per_order=sku.max_per_order,
         storage=sku.storage,

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Product, Sku
 from catalogue.stock.availability import available
 from orders.cart import Limit, Owner, cut, find_cart_id, take_out
@@ -19,7 +20,10 @@ from shop.money import Fen
 
 @dataclass(frozen=True)
 class LineView:
-    """A line of the cart as its page shows it. `most` is what an order may have of it today; prices in fen."""
+    """A line of the cart as its page shows it. `most` is what an order may have of it today; prices in fen.
+
+    With `terms`, it is sold by weight and `price_fen` is the most a pack can cost.
+    """
 
     sku_id: int
     code: str
@@ -32,6 +36,7 @@ class LineView:
     quantity: int
     most: int
     limit: Limit | None
+    terms: ByWeight | None = None
 
     @property
     def total_fen(self) -> Fen:
@@ -56,6 +61,11 @@ class CartView:
     @property
     def packs(self) -> int:
         return sum(line.quantity for line in self.lines)
+
+    @property
+    def by_weight(self) -> bool:
+        """Whether the sum is the most it can come to."""
+        return any(line.terms for line in self.lines)
 
     @property
     def fits(self) -> bool:
@@ -91,7 +101,7 @@ def line_view(quantity: int, sku: Sku, product: Product, left: int) -> LineView:
     return LineView(
         sku_id=sku.id, code=sku.code, slug=product.slug, art=product.art, names=product.names,
         pack_names=sku.pack_names, storage=sku.storage, price_fen=sku.price_fen, quantity=quantity,
-        most=min(most_left, sku.max_per_order), limit=limit,
+        most=min(most_left, sku.max_per_order), limit=limit, terms=sku.by_weight,
     )  # fmt: skip
 
 

@@ -115,6 +115,30 @@ INVARIANTS: dict[str, str] = {
         WHERE (o.status IN ('cancelled', 'expired', 'completed')
                AND f.status NOT IN ('handed_over', 'received', 'rejected', 'cancelled'))
            OR (o.status = 'ready' AND f.role <> 'transfer' AND f.status IN ('assigned', 'accepted'))""",
+    "weighed packs and what they cost add up to their lines": """
+        SELECT l.id, l.weighed_packs, l.weighed_g, l.weight_less_fen, count(w.grams) AS packs, sum(w.grams) AS grams,
+               sum(l.price_fen - w.price_fen) AS less
+        FROM order_line l LEFT JOIN weighed_pack w ON w.order_line_id = l.id WHERE l.per_kg_fen IS NOT NULL
+        GROUP BY l.id HAVING l.weighed_packs <> count(w.grams) OR l.weighed_g <> coalesce(sum(w.grams), 0)
+            OR l.weight_less_fen <> coalesce(sum(l.price_fen - w.price_fen), 0)
+            OR coalesce(bool_or(w.price_fen <> (l.per_kg_fen * least(w.grams, l.weight_to_g) + 500) / 1000), false)""",
+    "what is sold by weight is weighed before it is ready, and only what stands": """
+        SELECT a.id, a.state, a.quantity, f.status, count(w.grams) AS weighed
+        FROM allocation a JOIN order_line l ON l.id = a.order_line_id JOIN fulfilment f ON f.id = a.fulfilment_id
+        LEFT JOIN weighed_pack w ON w.allocation_id = a.id WHERE l.per_kg_fen IS NOT NULL GROUP BY a.id, f.id
+        HAVING (a.state = 'released' AND count(w.grams) > 0)
+            OR (a.state <> 'released' AND f.status IN ('ready', 'dispatched', 'handed_over')
+                AND count(w.grams) <> a.quantity)""",
+    "no more went back for weight than the packs weighed less, or a person knows": """
+        SELECT o.number, back.fen AS back, less.fen AS less FROM "order" o
+        JOIN (SELECT p.order_id, sum(r.amount_fen) AS fen FROM refund r JOIN payment p ON p.id = r.payment_id
+              WHERE r.why = 'weight' AND r.state IN ('proposed', 'requested', 'pending', 'succeeded', 'manual')
+               AND NOT EXISTS (SELECT 1 FROM refund_line part WHERE part.refund_id = r.id)
+              GROUP BY p.order_id) back ON back.order_id = o.id
+        JOIN (SELECT order_id, sum(weight_less_fen) AS fen FROM order_line GROUP BY order_id) less
+          ON less.order_id = o.id
+        WHERE o.status IN ('ready', 'completed') AND back.fen > less.fen AND NOT EXISTS (
+            SELECT 1 FROM finding f WHERE f.order_id = o.id AND f.kind = 'overpaid_for_weight')""",
     "no lot past its sell-by margin is promised": """
         SELECT lot.id, lot.code, lot.best_before, s.min_life_days FROM lot JOIN sku s ON s.id = lot.sku_id
         WHERE lot.sellable AND lot.best_before - s.min_life_days

@@ -13,7 +13,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 from sqlalchemy.orm import Session
 
-from catalogue.by_weight import ByWeight
+from catalogue.by_weight import terms_of
 from catalogue.models import Counter, Product, Sku
 from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
@@ -138,7 +138,7 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
         elif draft.kind == "bulk" and quantity % row.case_pack:
             faults.append({"field": "lines", "sku": row.code, "reason": "cases", "case_pack": row.case_pack})
         else:
-            terms = None if row.per_kg_fen is None else ByWeight(row.per_kg_fen, row.weight_from_g, row.weight_to_g)
+            terms = terms_of(row.per_kg_fen, row.weight_from_g, row.weight_to_g)
             lines.append(PricedLine(row.id, row.code, quantity, row.price_fen, row.storage in COLD, terms))
     if faults:
         raise Invalid(_l("Some goods cannot be ordered like this"), errors=faults)
@@ -293,7 +293,7 @@ def new_number() -> str:
     return f"YL-{''.join(letters[:4])}-{''.join(letters[4:])}"
 
 
-def terms_of(line: PricedLine) -> dict[str, int | None]:
+def columns_of(line: PricedLine) -> dict[str, int | None]:
     """The columns that keep the terms of a line sold by weight, as they are today."""
     terms = line.by_weight
     if terms is None:
@@ -313,7 +313,7 @@ def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote
     )  # fmt: skip
     rows = [
         {"order_id": order.id, "position": index, "sku_id": line.sku_id, "quantity": line.quantity,
-         "price_fen": line.price_fen, **terms_of(line)}
+         "price_fen": line.price_fen, **columns_of(line)}
         for index, line in enumerate(offer.lines, 1)
     ]  # fmt: skip
     ids = session.execute(

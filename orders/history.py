@@ -17,7 +17,7 @@ from orders.fulfilment.models import Allocation, Fulfilment, Substitution
 from orders.models import Order, OrderContact, OrderEvent, OrderLine
 from orders.payments.standing import PaymentStanding, payment_standing
 from orders.states import CANCELLABLE, OPEN_ORDERS, FulfilmentStatus, OrderStatus, SubstitutionState
-from orders.story import Step, event_text, fulfilment_text, status_text, steps_of
+from orders.story import Step, event_text, fulfilment_text, status_text, steps_of, weight_text
 from shop.i18n import localised
 
 PER_PAGE = 20
@@ -51,7 +51,10 @@ class HistoryPage:
 
 @dataclass(frozen=True)
 class PageLine:
-    """A line of an order as its page shows it; `cancelled` packs could not be given."""
+    """A line of an order as its page shows it; `cancelled` packs could not be given.
+
+    `weight` says what there is to say of goods sold by weight; `weighed` once all their packs were weighed.
+    """
 
     slug: str
     art: str
@@ -61,6 +64,8 @@ class PageLine:
     cancelled: int
     price_fen: int
     total_fen: int
+    weight: str
+    weighed: bool
 
     @property
     def given(self) -> int:
@@ -132,6 +137,11 @@ class OrderPage:
     note: str
     events: tuple[PageEvent, ...]
     question: PageQuestion | None
+
+    @property
+    def waits_for_scale(self) -> bool:
+        """Whether something sold by weight was not weighed yet: the total is the most it can come to."""
+        return self.is_open and any(line.weight and not line.weighed for line in self.lines)
 
     @property
     def may_change(self) -> bool:
@@ -229,7 +239,8 @@ def lines_of(session: Session, order: Order) -> tuple[PageLine, ...]:
     )
     return tuple(
         PageLine(product.slug, product.art, localised(product.names), localised(sku.pack_names), line.quantity,
-                 line.cancelled, line.price_fen, line.total_fen)
+                 line.cancelled, line.price_fen, line.total_fen, weight_text(line),
+                 line.weighed_packs == line.quantity - line.cancelled)
         for line, sku, product in session.execute(statement)
     )  # fmt: skip
 

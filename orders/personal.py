@@ -82,7 +82,8 @@ def told(order: Order) -> Record:
         },
         "lines": [
             {"sku": line.sku.code, "names": line.sku.product.names, "quantity": line.quantity,
-             "cancelled": line.cancelled, "price_fen": line.price_fen, "total_fen": line.total_fen}
+             "cancelled": line.cancelled, "price_fen": line.price_fen, "total_fen": line.total_fen,
+             "per_kg_fen": line.per_kg_fen, "weighed_g": line.weighed_g}
             for line in order.lines
         ],
     }  # fmt: skip

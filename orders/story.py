@@ -9,9 +9,9 @@ from typing import Any
 
 from flask_babel import gettext
 
-from orders.models import OrderEvent
+from orders.models import OrderEvent, OrderLine
 from orders.states import OrderStatus
-from shop.money import weight
+from shop.money import weight, weight_range, yuan
 
 # The straight way of an order: what it has reached when it has this status.
 WAY = (
@@ -54,6 +54,25 @@ def status_text(status: str, method: str) -> str:
         OrderStatus.EXPIRED: _("Expired"),
     }
     return texts[OrderStatus(status)]
+
+
+def weight_text(line: OrderLine) -> str:
+    """A line sold by weight in words: its price, what its packs should weigh, what they do; '' for any other line."""
+    terms, packs = line.by_weight, line.quantity - line.cancelled
+    if terms is None or not packs:
+        return ""
+    words = [
+        _("%(price)s per kg", price=yuan(terms.per_kg_fen)),
+        _("expected %(weight)s", weight=weight_range(packs * terms.from_g, packs * terms.to_g)),
+    ]
+    if line.weighed_packs == packs:
+        words.append(_("weighed %(weight)s", weight=weight(line.weighed_g)))
+    elif line.weighed_packs:
+        words.append(_("%(n)s of %(packs)s packs weighed: %(weight)s", n=line.weighed_packs, packs=packs,
+                       weight=weight(line.weighed_g)))  # fmt: skip
+    if line.weight_less_fen:
+        words.append(_("%(amount)s less than the most it could cost", amount=yuan(line.weight_less_fen)))
+    return " · ".join(words)
 
 
 def fulfilment_text(status: str, role: str) -> str:

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import DecimalField, Field, HiddenField
-from wtforms.validators import InputRequired, NumberRange
+from wtforms.validators import InputRequired, NumberRange, Optional
 
 from shop.accounts.policy import current_actor
 from shop.db import db, in_transaction
@@ -30,11 +30,13 @@ class EditForm(FlaskForm):
 
 
 class YuanField(DecimalField):
-    """Money typed in yuan, kept in fen."""
+    """Money typed in yuan, kept in fen; not `needed` it may be left empty."""
 
-    def __init__(self, label: Any, validators: Sequence[Any] = (), least: str = "0.01", **more: Any) -> None:
+    def __init__(
+        self, label: Any, validators: Sequence[Any] = (), least: str = "0.01", *, needed: bool = True, **more: Any
+    ) -> None:
         checks = [
-            InputRequired(_l("Please enter an amount")),
+            InputRequired(_l("Please enter an amount")) if needed else Optional(),
             NumberRange(min=Decimal(least), max=MOST_YUAN, message=_l("Please enter an amount in yuan, as in 69.80")),
         ]
         super().__init__(label, [*checks, *validators], places=2, **more)
@@ -52,8 +54,8 @@ class YuanField(DecimalField):
 
     @property
     def fen(self) -> int:
-        """The amount in fen."""
-        return int(self.data * 100)
+        """The amount in fen; 0 for none."""
+        return int((self.data or 0) * 100)
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def value_of(form: EditForm, name: str) -> Any:
     """One field's value as its column keeps it."""
     field = form[name]
     if isinstance(field, YuanField):
-        return field.fen
+        return None if field.data is None else field.fen
     return field.data
 
 
@@ -132,6 +134,7 @@ def words_of(form: EditForm, now: Values) -> list[tuple[str, str]]:
         field: Field = form[name]
         mine = value_of(form, name)
         if mine != value:
-            shown = f"{Decimal(value) / 100:.2f}" if isinstance(field, YuanField) else str(value)
+            money = isinstance(field, YuanField) and value is not None
+            shown = f"{Decimal(value) / 100:.2f}" if money else str(value)
             told.append((str(field.label.text), shown))
     return told

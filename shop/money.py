@@ -23,6 +23,15 @@ def weight(grams: int) -> str:
     return f"{Decimal(grams) / 1000:f}".rstrip("0").rstrip(".") + " kg"
 
 
+def weight_range(from_g: int, to_g: int) -> str:
+    """From one weight to another in one unit: '450–550 g', '1–1.4 kg'."""
+    if from_g == to_g:
+        return weight(from_g)
+    first, unit = weight(from_g).split()
+    last = weight(to_g)
+    return f"{first}–{last}" if last.endswith(f" {unit}") else f"{weight(from_g)} – {last}"
+
+
 def round_half_up(value: Decimal | int) -> int:
     """The nearest whole number, halves away from zero: how every price here is rounded."""
     return int(Decimal(value).quantize(Decimal(1), rounding=ROUND_HALF_UP))

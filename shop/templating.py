@@ -18,7 +18,7 @@ from shop.accounts.policy import current_person, role_names
 from shop.audit_words import audit_action, audit_values
 from shop.clock import shanghai
 from shop.i18n import LOCALES, current_locale, localised
-from shop.money import price_per_500_g, weight, yuan
+from shop.money import price_per_500_g, weight, weight_range, yuan
 from shop.rooms import PAGES, ROOM_NAMES, ROOM_OF_ROLE
 
 
@@ -48,6 +48,7 @@ def init_app(app: Flask) -> None:
         locales=list(LOCALES.items()),
         localised=localised,
         price_per_500_g=price_per_500_g,
+        weight_range=weight_range,
     )
     app.context_processor(page_head)
 

@@ -9,6 +9,7 @@ from flask_security.utils import hash_password
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.districts import DISTRICTS
 from catalogue.models import Category, Cooperative, Counter, CounterHours, Household, Product, Sku
 from catalogue.search import index_words
@@ -130,13 +131,17 @@ def seed_product(
     )
     session.add(product)
     session.flush()
-    for code, pack_zh, pack_en, fen, grams, case_pack in one.packs:
+    for code, pack_zh, pack_en, price, grams, case_pack in one.packs:
+        terms = price if isinstance(price, ByWeight) else None
         session.add(
             Sku(
                 code=code,
                 product_id=product.id,
                 pack_names={"zh": pack_zh, "en": pack_en},
-                price_fen=fen,
+                price_fen=price.most_fen if isinstance(price, ByWeight) else price,
+                per_kg_fen=terms.per_kg_fen if terms else None,
+                weight_from_g=terms.from_g if terms else None,
+                weight_to_g=terms.to_g if terms else None,
                 pack_g=grams,
                 storage=one.storage,
                 shelf_life_days=one.shelf_life_days,

@@ -4,11 +4,17 @@ Prices: retail references of the National Bureau of Statistics (50 cities) and l
 as rapeseed oil ¥71.90–76.70 for 5 l, potatoes ¥3.80–4.12 a kg, eggs ¥12–13 a kg, whole chicken ¥28–39 a kg, hind leg
 of pork ¥26–27 a kg, times a premium of 1.5 to 3 for small herds and a 3,500 km road. Shelf lives: USDA FoodKeeper
 (eggs 3–5 weeks refrigerated; chicken 12 and pork 4–12 months frozen; oil 6–12 months), shortened for the journey.
+
+Chicken and pork are sold by weight: dressed chicken ¥39.22 a kg × 2.75 = ¥108; belly ¥28.04 × 3 = ¥84, hind leg
+¥26.00 × 3 = ¥78, ribs ¥56.16 × 2.4 = ¥135 (references of 2017 and October 2024 from the same sources); wings, for
+which there is no reference, a little under the whole bird. Packs vary by a tenth (cuts) to a sixth (birds).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from catalogue.by_weight import ByWeight
 
 CATEGORIES = (
     ("grain-oil", "粮油", "Grain and oil", "འབྲུ་དང་སྣུམ།"),
@@ -22,7 +28,7 @@ CATEGORIES = (
 
 @dataclass(frozen=True)
 class ProductSeed:
-    """A product with its packs: (code, pack zh, pack en, fen, grams, case pack)."""
+    """A product with its packs: (code, pack zh, pack en, fen or terms of weight, grams by and large, case pack)."""
 
     slug: str
     category: str
@@ -38,7 +44,7 @@ class ProductSeed:
     story_en: str
     advice_zh: str
     advice_en: str
-    packs: tuple[tuple[str, str, str, int, int, int], ...]
+    packs: tuple[tuple[str, str, str, int | ByWeight, int, int], ...]
 
 
 DRY_ZH, DRY_EN = "阴凉干燥处避光存放，开封后尽快吃完。", "Keep in a cool, dry, dark place; use soon once opened."
@@ -64,16 +70,16 @@ PRODUCTS = (
                 ("香鸡", "藏鸡", "土鸡", "chicken"), "frozen", 270, 30,
                 "高山散养，肉紧汤清，炖一锅满屋香。", "Raised on the high slopes: firm meat and a clear, fragrant broth.",
                 FROZEN_ZH, FROZEN_EN,
-                (("ZC-WHOLE", "整只约 1.2 千克", "whole, about 1.2 kg", 12800, 1200, 8),
-                 ("ZC-HALF", "半只约 600 克", "half, about 600 g", 6880, 600, 12),
-                 ("ZC-WINGS", "鸡翅 500 克", "wings, 500 g", 4980, 500, 20))),
+                (("ZC-WHOLE", "整只", "whole", ByWeight(10_800, 1_000, 1_400), 1_200, 8),
+                 ("ZC-HALF", "半只", "half", ByWeight(10_800, 500, 700), 600, 12),
+                 ("ZC-WINGS", "鸡翅", "wings", ByWeight(9_900, 450, 550), 500, 20))),
     ProductSeed("zang-pork", "meat", "SUOZHU", "藏香猪肉", "Tibetan pork", "ཕག་ཤ།",
                 ("藏香猪", "猪肉", "香猪", "pork"), "frozen", 180, 30,
                 "林下放养的藏香猪，肥而不腻。", "Small pigs from the forest edge: fragrant and never heavy.",
                 FROZEN_ZH, FROZEN_EN,
-                (("ZP-BELLY-500", "五花肉 500 克", "belly, 500 g", 5980, 500, 20),
-                 ("ZP-LEG-1000", "后腿肉 1 千克", "hind leg, 1 kg", 8980, 1000, 10),
-                 ("ZP-RIBS-500", "肋排 500 克", "ribs, 500 g", 6880, 500, 20))),
+                (("ZP-BELLY-500", "五花肉", "belly", ByWeight(8_400, 450, 550), 500, 20),
+                 ("ZP-LEG-1000", "后腿肉", "hind leg", ByWeight(7_800, 900, 1_100), 1_000, 10),
+                 ("ZP-RIBS-500", "肋排", "ribs", ByWeight(13_500, 450, 550), 500, 20))),
     ProductSeed("zang-eggs", "eggs-poultry", "YADUI", "藏鸡蛋", "Tibetan eggs", "བོད་བྱའི་སྒོ་ང་།",
                 ("鸡蛋", "土鸡蛋", "eggs"), "chilled", 35, 7,
                 "个头小，蛋黄大，颜色深。", "Small eggs with large, deep-coloured yolks.",

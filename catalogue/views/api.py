@@ -14,7 +14,7 @@ from catalogue.listing import Sort, Wish
 from catalogue.models import Counter, Storage
 from catalogue.records import ProductRecord, product_record, product_records
 from shop.api.blueprint import ApiBlueprint, door
-from shop.api.schemas import Names, Paging, Strict, Text, page_of
+from shop.api.schemas import ByWeightOut, Names, Paging, Strict, Text, page_of
 from shop.clock import utcnow
 from shop.db import db
 from shop.errors import Invalid
@@ -25,12 +25,17 @@ PLACE = r"-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?"
 
 
 class SkuOut(Strict):
-    """A product in one pack size: what is priced and ordered."""
+    """A product in one pack size: what is priced and ordered.
+
+    With `by_weight`, `price_fen` is the most a pack can cost: that is charged, the counter weighs the pack, and the
+    difference comes back.
+    """
 
     sku = fields.String(required=True)
     names = fields.Nested(Names, required=True)
     price_fen = fields.Integer(required=True)
     pack_g = fields.Integer(required=True)
+    by_weight = fields.Nested(ByWeightOut, required=True, allow_none=True)
     case_pack = fields.Integer(required=True, metadata={"description": "Packs in a case"})
     max_per_order = fields.Integer(required=True)
     storage = fields.String(required=True, validate=OneOf([one.value for one in Storage]))

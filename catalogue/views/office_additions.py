@@ -20,6 +20,7 @@ from catalogue.additions import NewProduct, NewSku, add_product, add_sku
 from catalogue.counter_days import add_closure, remove_closure
 from catalogue.listing import categories
 from catalogue.models import Cooperative, Product
+from catalogue.views.weight_fields import WeightFields, settle_price, typed_terms
 from shop.accounts.policy import allow, current_actor
 from shop.db import db, in_transaction
 from shop.edit_pages import YuanField
@@ -47,12 +48,12 @@ class NewProductForm(FlaskForm):
     storage_advice = NamesField(_l("How to keep it"), long=True)
 
 
-class NewSkuForm(FlaskForm):
-    """A pack size."""
+class NewSkuForm(FlaskForm, WeightFields):
+    """A pack size, with a price of its own or by weight."""
 
     code = StringField(_l("SKU"), [InputRequired(), Length(max=40)])
     pack_names = NamesField(_l("Pack"))
-    price_fen = YuanField(_l("Price (yuan)"))
+    price_fen = YuanField(_l("Price (yuan)"), needed=False)
     pack_g = number(_l("Net weight (g)"), 1, 1_000_000)
     storage = SelectField(_l("Storage"), choices=[
         SelectChoice("ambient", _l("Keep in a cool dry place")), SelectChoice("chilled", _l("Keep chilled")),
@@ -61,6 +62,10 @@ class NewSkuForm(FlaskForm):
     shelf_life_days = number(_l("Days it keeps"), 1, 36_500)
     min_life_days = number(_l("Days left for the customer at least"), 0, 36_500)
     case_pack = number(_l("Packs in a case"), 1, 9_999)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The price of a pack sold by weight follows from its terms."""
+        return bool(super().validate(extra_validators)) and settle_price(self)
 
 
 def add_page(form: FlaskForm, title: str, back: tuple[str, str], save: Callable[[], str]) -> Any:
@@ -110,7 +115,7 @@ def new_sku(product_id: int) -> Any:
     def save() -> str:
         new = NewSku(form.code.data.strip().upper(), form.pack_names.data, form.price_fen.fen, form.pack_g.data,
                      form.storage.data, form.shelf_life_days.data, form.min_life_days.data,
-                     form.case_pack.data)  # fmt: skip
+                     form.case_pack.data, typed_terms(form))  # fmt: skip
         return url_for("office_goods.sku", sku_id=add_sku(db.session(), product_id, new, actor).id)
 
     back = localised(product.names), url_for("office_goods.product", product_id=product_id)

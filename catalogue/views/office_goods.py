@@ -21,6 +21,7 @@ from catalogue.goods_office import (
 )
 from catalogue.listing import categories
 from catalogue.models import Product, Sku
+from catalogue.views.weight_fields import WeightFields, settle_price
 from shop.accounts.policy import allow, current_actor
 from shop.db import db
 from shop.edit_pages import EditForm, Editing, YuanField, edit_row
@@ -38,15 +39,21 @@ def count(label: Any, least: int = 1, most: int = 99_999) -> IntegerField:
     return IntegerField(label, [InputRequired(words), NumberRange(least, most, words)])
 
 
-class SkuForm(EditForm):
-    """What of a SKU may change while it is sold; its code, weight and storage stay."""
+class SkuForm(EditForm, WeightFields):
+    """What of a SKU may change while it is sold; its code and storage stay, its weight follows from the terms."""
 
-    price_fen = YuanField(_l("Price (yuan)"))
+    price_fen = YuanField(_l("Price (yuan)"), needed=False)
+    pack_g = IntegerField(_l("Net weight (g)"), render_kw={"readonly": True})
     pack_names = NamesField(_l("Pack"))
     case_pack = count(_l("Packs in a case"))
     max_per_order = count(_l("Most packs in one order"))
     low_stock = count(_l("Tell the cooperative when this many are left"), least=0)
     active = BooleanField(_l("Sold in the shop"))
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """The price of a pack sold by weight follows from its terms."""
+        self.pack_g.data = self.pack_g.object_data
+        return bool(super().validate(extra_validators)) and settle_price(self)
 
 
 class ProductForm(EditForm):
@@ -102,7 +109,9 @@ def sku(sku_id: int) -> Any:
     found = db.session.get(Sku, sku_id)
     if found is None:
         raise NotFound()
-    what = Editing(Sku, ("price_fen", "pack_names", "case_pack", "max_per_order", "low_stock", "active"), "sku",
+    fields = ("price_fen", "per_kg_fen", "weight_from_g", "weight_to_g", "pack_g", "pack_names", "case_pack",
+              "max_per_order", "low_stock", "active")  # fmt: skip
+    what = Editing(Sku, fields, "sku",
                    f"{found.code} · {localised(found.product.names)}", url_for("office_goods.skus"),
                    _("SKUs and prices"), note_price(db.session(), current_actor()), "office/sku.html")  # fmt: skip
     return edit_row(what, sku_id, SkuForm, sku=found, prices=prices_of(db.session(), sku_id))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Product, Sku
 from catalogue.stock.availability import available
 from catalogue.stock.models import Availability, Channel
@@ -50,6 +51,7 @@ class QuickLine:
     storage: str = "ambient"
     case_pack: int = 1
     price_fen: int = 0
+    terms: ByWeight | None = None
 
     @property
     def packs(self) -> int:
@@ -74,6 +76,7 @@ class Offered:
     case_pack: int
     case_fen: int
     cases: int
+    terms: ByWeight | None
 
 
 def read_pasted(text: str) -> PastedRows:
@@ -117,7 +120,7 @@ def quick_lines(session: Session, rows: Sequence[WantedRow]) -> tuple[QuickLine,
         lines.append(
             QuickLine(
                 row.code, row.cases, fault_of(row.cases, most), most, sku.id, slug, names, sku.pack_names, sku.storage,
-                sku.case_pack, sku.price_fen,
+                sku.case_pack, sku.price_fen, sku.by_weight,
             )
         )  # fmt: skip
     return tuple(lines)
@@ -141,9 +144,10 @@ def offered(session: Session, limit: int = 200) -> tuple[Offered, ...]:
         .limit(limit)
     )
     return tuple(
-        Offered(sku.code, names, sku.pack_names, sku.case_pack, sku.price_fen * sku.case_pack, packs // sku.case_pack)
+        Offered(sku.code, names, sku.pack_names, sku.case_pack, sku.price_fen * sku.case_pack, packs // sku.case_pack,
+                sku.by_weight)
         for sku, names, packs in session.execute(statement)
-    )
+    )  # fmt: skip
 
 
 def rows_of_order(session: Session, order: Order) -> tuple[WantedRow, ...]:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from flask_babel import lazy_gettext as _l
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from catalogue.models import Product, Sku
-from orders.models import Order, OrderLine
-from orders.payments.models import Dispute, Finding, MoneyEntry, Payment, ReconciliationRun, Refund, RefundLine
-from orders.payments.refunds import Wish, lock_payment, request_refund
-from orders.payments.states import STANDING_REFUNDS, RefundState
+from orders.models import Order
+from orders.payments.models import Dispute, Finding, MoneyEntry, Payment, ReconciliationRun, Refund
+from orders.payments.states import RefundState
 from shop import audit
 from shop.audit import Actor
 from shop.clock import utcnow
@@ -73,58 +69,6 @@ def refunds_of(session: Session, order_id: int) -> Sequence[Refund]:
     """Every refund of an order."""
     statement = select(Refund).join(Payment).where(Payment.order_id == order_id).order_by(Refund.id)
     return session.scalars(statement).all()
-
-
-@dataclass(frozen=True)
-class Refundable:
-    """A line of an order of which `left` packs may still be given back, at its price of that day."""
-
-    line_id: int
-    names: dict[str, str]
-    left: int
-    price_fen: int
-
-
-def refundable_lines(session: Session, order_id: int) -> list[Refundable]:
-    """The order's lines with the packs that were charged and not given back yet; in their order."""
-    back = (
-        select(RefundLine.order_line_id, func.sum(RefundLine.packs).label("packs"))
-        .join(Refund, Refund.id == RefundLine.refund_id)
-        .where(Refund.state.in_([state.value for state in STANDING_REFUNDS]))
-        .group_by(RefundLine.order_line_id)
-        .subquery()
-    )
-    statement = (
-        select(
-            OrderLine.id, Product.names, OrderLine.quantity - OrderLine.cancelled - func.coalesce(back.c.packs, 0),
-            OrderLine.price_fen,
-        )
-        .join(Sku, Sku.id == OrderLine.sku_id)
-        .join(Product, Product.id == Sku.product_id)
-        .outerjoin(back, back.c.order_line_id == OrderLine.id)
-        .where(OrderLine.order_id == order_id)
-        .order_by(OrderLine.position)
-    )  # fmt: skip
-    return [Refundable(line, names, int(left), fen) for line, names, left, fen in session.execute(statement)]
-
-
-def give_back_packs(
-    session: Session, order_id: int, packs: Mapping[int, int], note: str, actor: Actor, now: datetime
-) -> Refund:
-    """Give back whole packs (by line id) at what was paid for them.
-
-    Raises Invalid for packs that were not charged or went back already, NotFound for an order that was not paid,
-    and what request_refund raises.
-    """
-    _order, payment = lock_payment(session, paid_payment(session, order_id))
-    lines = {one.line_id: one for one in refundable_lines(session, order_id)}
-    wanted = {line_id: count for line_id, count in packs.items() if count}
-    fits = all(line_id in lines and 0 < count <= lines[line_id].left for line_id, count in wanted.items())
-    if not wanted or not fits:
-        raise Invalid(_l("No more packs can be given back than were charged"), errors=[{"field": "packs"}])
-    parts = {line_id: (count * lines[line_id].price_fen, count) for line_id, count in wanted.items()}
-    wish = Wish(sum(fen for fen, _count in parts.values()), "short", note, parts)
-    return request_refund(session, payment, wish, actor, now)
 
 
 def settle_finding(session: Session, finding_id: int, note: str, actor: Actor) -> Finding:

@@ -66,13 +66,22 @@ class Disputed(DomainError):
 
 
 @dataclass(frozen=True)
+class LineBack:
+    """What goes back for one line: fen, for so many packs or so many grams that were short."""
+
+    amount_fen: int
+    packs: int | None = None
+    grams: int | None = None
+
+
+@dataclass(frozen=True)
 class Wish:
-    """A refund to make: fen, why (orders.payments.models.REASONS), and which lines it is for (fen and packs by id)."""
+    """A refund to make: fen, why (orders.payments.models.REASONS), and what of it is for which line (by id)."""
 
     amount_fen: int
     why: str
     note: str = ""
-    lines: Mapping[int, tuple[int, int | None]] | None = None
+    lines: Mapping[int, LineBack] | None = None
 
 
 def lock_payment(session: Session, payment_id: int) -> tuple[Order, Payment]:
@@ -101,8 +110,8 @@ def request_refund(session: Session, payment: Payment, wish: Wish, actor: Actor,
         idempotency_key=f"refund-{secrets.token_hex(16)}", requested_by=actor.name, requested_by_id=actor.user_id,
         next_look_at=now,
         lines=[
-            RefundLine(order_line_id=line_id, amount_fen=fen, packs=packs)
-            for line_id, (fen, packs) in (wish.lines or {}).items()
+            RefundLine(order_line_id=line_id, amount_fen=one.amount_fen, packs=one.packs, grams=one.grams)
+            for line_id, one in (wish.lines or {}).items()
         ],
     )  # fmt: skip
     session.add(refund)

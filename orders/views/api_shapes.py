@@ -14,7 +14,7 @@ from orders.fulfilment.queue import masked
 from orders.phones import is_phone, plain_phone
 from orders.record import OrderRecord
 from orders.states import FulfilmentRole, FulfilmentStatus, OrderStatus
-from shop.api.schemas import Names, Paging, Strict, Text, Whole, page_of
+from shop.api.schemas import ByWeightOut, Names, Paging, Strict, Text, Whole, page_of
 from shop.i18n import LOCALES
 
 MOST_PACKS = 99_999
@@ -123,14 +123,6 @@ class OrderIn(Strict):
                 seen.add(sku)
 
 
-class TermsOut(Strict):
-    """Sold by weight: the price of a kilogram and the grams a pack is expected to weigh, both ends included."""
-
-    per_kg_fen = fields.Integer(required=True)
-    from_g = fields.Integer(required=True)
-    to_g = fields.Integer(required=True)
-
-
 class LineOut(Strict):
     """A line of an order; `cancelled` packs could not be given and are not charged.
 
@@ -144,7 +136,7 @@ class LineOut(Strict):
     cancelled = fields.Integer(required=True)
     price_fen = fields.Integer(required=True)
     total_fen = fields.Integer(required=True)
-    by_weight = fields.Nested(TermsOut, required=True, allow_none=True)
+    by_weight = fields.Nested(ByWeightOut, required=True, allow_none=True)
     weighed_packs = fields.Integer(required=True)
     weighed_g = fields.Integer(required=True, metadata={"description": "What they weigh in all, in grams"})
 
@@ -156,7 +148,7 @@ class PackOut(Strict):
     lot = fields.String(required=True, attribute="level.lot.code")
     best_before = fields.Date(required=True, attribute="level.lot.best_before")
     quantity = fields.Integer(required=True)
-    by_weight = fields.Nested(TermsOut, required=True, attribute="line.by_weight", allow_none=True)
+    by_weight = fields.Nested(ByWeightOut, required=True, attribute="line.by_weight", allow_none=True)
     grams = fields.Function(lambda pack: [one.grams for one in pack.weights], required=True)
 
 

@@ -10,7 +10,8 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
-from orders.office.money import give_back_packs, ledger_table, money_page, paid_payment, settle_finding
+from orders.office.giving_back import give_back_goods
+from orders.office.money import ledger_table, money_page, paid_payment, settle_finding
 from orders.office.timeline import order_for_office
 from orders.payments.paying import look_at_all
 from orders.payments.providers import payment_gateway
@@ -31,8 +32,8 @@ from shop.sheets.write import download
 
 office_money = Blueprint("office_money", __name__, url_prefix="/office/money")
 
-# Why a person gives money back; the shop's own clerks have more reasons.
-REASONS = ("goodwill", "short", "weight")
+# Why a person gives a sum back; packs and grams say so themselves, and the shop's own clerks have more reasons.
+REASONS = ("goodwill", "short")
 
 
 @office_money.get("")
@@ -96,15 +97,15 @@ def found_id(number: str) -> tuple[int, str]:
 @office_money.post("/orders/<number>/refund")
 @allow("office")
 def refund(number: str) -> AnyResponse:
-    """Give money back for a paid order: whole packs of its lines, or a sum."""
+    """Give money back for a paid order: whole packs of its lines, grams that were short, or a sum."""
     order_id, page = found_id(number)
     actor, form = current_actor(), request.form
 
-    packs = typed_packs()
+    packs, grams = typed_counts("packs-"), typed_counts("grams-")
 
     def work() -> None:
-        if packs:
-            give_back_packs(db.session(), order_id, packs, form.get("note", "")[:500], actor, utcnow())
+        if packs or grams:
+            give_back_goods(db.session(), order_id, packs, grams, form.get("note", "")[:500], actor, utcnow())
             return
         wish = Wish(typed_fen(form.get("amount", "")), typed_reason(form.get("why", "")), form.get("note", "")[:500])
         _order, payment = lock_payment(db.session(), paid_payment(db.session(), order_id))
@@ -130,13 +131,13 @@ def look(number: str) -> AnyResponse:
     return redirect(page, 303)
 
 
-def typed_packs() -> dict[int, int]:
-    """Packs to give back by line, as typed; lines left empty are left out."""
-    typed = {name.removeprefix("packs-"): text.strip() for name, text in request.form.items()}
+def typed_counts(prefix: str) -> dict[int, int]:
+    """Packs or grams to give back by line, as typed; lines left empty are left out."""
+    typed = {name.removeprefix(prefix): text.strip() for name, text in request.form.items() if name.startswith(prefix)}
     return {
         int(line_id): int(text)
         for line_id, text in typed.items()
-        if line_id.isdecimal() and text.isdecimal() and len(text) < 6 and int(text)
+        if line_id.isdecimal() and len(line_id) < 19 and text.isdecimal() and len(text) < 7 and int(text)
     }
 
 

@@ -12,7 +12,8 @@ from orders.fulfilment.cases import open_cases
 from orders.history import order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
-from orders.office.money import refundable_lines, refunds_of
+from orders.office.giving_back import refundable_lines
+from orders.office.money import refunds_of
 from orders.office.orders import order_tone, orders_list
 from orders.office.routing import cause_words, plan_page
 from orders.office.timeline import order_for_office, part_text, parts_of, timeline

@@ -53,6 +53,14 @@ class Names(Strict):
     en = fields.String()
 
 
+class ByWeightOut(Strict):
+    """Sold by weight: the price of a kilogram and the grams a pack is expected to weigh, both ends included."""
+
+    per_kg_fen = fields.Integer(required=True)
+    from_g = fields.Integer(required=True)
+    to_g = fields.Integer(required=True)
+
+
 class Paging(Strict):
     """Which page of a list."""
 

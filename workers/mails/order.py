@@ -18,6 +18,7 @@ from catalogue.models import Counter, CounterHours, Product, Sku
 from orders.access import access_key
 from orders.models import Order, OrderLine
 from orders.payments.standing import payment_standing
+from orders.story import weight_text
 from shop.clock import shanghai_day, utcnow
 from shop.config import Settings
 from shop.i18n import localised
@@ -104,6 +105,7 @@ class MailLine:
     cancelled: int
     price_fen: int
     total_fen: int
+    weight: str
 
 
 def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[OutgoingMail | None, tuple[Picture, ...]]:
@@ -123,6 +125,9 @@ def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[Outg
             "lead": str(words.lead),
             "order": order,
             "lines": [mail_line(line) for line in order.lines],
+            "waits_for_scale": any(
+                line.by_weight and line.weighed_packs < line.quantity - line.cancelled for line in order.lines
+            ),
             "money": payment_standing(session, order),
             "code": code,
             "code_picture": f"cid:{CODE}",
@@ -168,7 +173,8 @@ def load_order(session: Session, order_id: int) -> Order:
 def mail_line(line: OrderLine) -> MailLine:
     """A line with the name of its goods in the current language."""
     goods = f"{localised(line.sku.product.names)} · {localised(line.sku.pack_names)}"
-    return MailLine(goods, line.quantity - line.cancelled, line.cancelled, line.price_fen, line.total_fen)
+    return MailLine(goods, line.quantity - line.cancelled, line.cancelled, line.price_fen, line.total_fen,
+                    weight_text(line))  # fmt: skip
 
 
 def hours_today(counter: Counter) -> str:

@@ -66,7 +66,7 @@ def constrain(table: str, rules: dict[str, str]) -> None:
 
 
 def charge(expression: str) -> None:
-    """What a line costs is computed anew: the one step that rewrites a table (docs/operations.md says how long)."""
+    """What a line costs is computed anew: the one step that rewrites a table, and placing orders waits for it."""
     op.execute("ALTER TABLE order_line DROP COLUMN total_fen")
     op.execute(f"ALTER TABLE order_line ADD COLUMN total_fen bigint GENERATED ALWAYS AS ({expression}) STORED NOT NULL")
 
