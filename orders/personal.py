@@ -10,6 +10,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from catalogue.models import Sku
+from orders.fulfilment.plan_models import RoutingInstance, RoutingPlan
 from orders.models import Cart, CartLine, Order, OrderContact, OrderEvent, OrderLine
 from orders.payments.models import MoneyEntry, Payment, Refund
 from orders.states import OPEN_ORDERS
@@ -105,6 +106,9 @@ def erase_orders(session: Session, user_id: int) -> bool:
         .values(name="", phone="", email="", district="", street="", lat=None, lng=None)
     )
     session.execute(update(Order).where(Order.id.in_(ids), Order.note != "").values(note=""))
+    # What the router planned from says where the customer lives.
+    their_plans = select(RoutingPlan.id).where(RoutingPlan.order_id.in_(ids))
+    session.execute(delete(RoutingInstance).where(RoutingInstance.plan_id.in_(their_plans)))
     their_payments = select(Payment.id).where(Payment.order_id.in_(ids))
     session.execute(update(Refund).where(Refund.payment_id.in_(their_payments), Refund.note != "").values(note=""))
     left = select(Order.id).where(Order.user_id == user_id, Order.status.in_(still_open)).limit(1)

@@ -26,7 +26,7 @@ from tests.figures import Figures
 REGISTRY = yaml.safe_load((Path(__file__).parent / "personal_columns.yaml").read_text())
 PEOPLE: dict[str, dict[str, str]] = REGISTRY["people"]
 OTHERS: dict[str, dict[str, str]] = REGISTRY["others"]
-CLASSES = {"secret", "staff", "work", "goods", "technical"}
+CLASSES = {"secret", "staff", "work", "goods", "repeated", "technical"}
 TELLING = (sa.String, JSONB, ARRAY, sa.Float, sa.LargeBinary)
 ABOUT_THE_ROWS = {"of", "none_yet"}
 

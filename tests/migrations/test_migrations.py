@@ -51,6 +51,10 @@ EXCEPTIONS = {
         "adding-field-with-default": "it rewrites the table of order lines once: docs/operations.md, a quiet hour",
     },
     "0008": {"constraint-missing-not-valid": ONE_TRANSACTION},
+    "0010": {
+        "constraint-missing-not-valid": ONE_TRANSACTION,
+        "require-concurrent-index-creation": "the weights of the router are a handful of rows",
+    },
 }
 
 

@@ -109,6 +109,6 @@ def downgrade() -> None:
     op.drop_column("routing_plan", "why")
     op.execute("DROP TRIGGER routing_costs_append_only ON routing_costs")
     op.drop_index("ix_routing_costs_in_force", "routing_costs")
-    op.drop_constraint("ck_routing_costs_weights", "routing_costs", type_="check")
+    op.drop_constraint(op.f("ck_routing_costs_weights"), "routing_costs", type_="check")
     for column in ("note", "actor", "in_force_from"):
         op.drop_column("routing_costs", column)
