@@ -94,6 +94,41 @@ INVARIANTS: dict[str, str] = {
         LEFT JOIN (SELECT payment_id, sum(amount_fen) AS fen FROM money_entry WHERE kind = 'charge'
                    GROUP BY payment_id) charged ON charged.payment_id = p.id
         WHERE coalesce(back.fen, 0) > p.received_fen OR coalesce(charged.fen, 0) <> p.received_fen""",
+    "an invoice is the sum of its orders, each order in one of them at what it costs": """
+        SELECT i.number, i.total_fen, sum(b.amount_fen) AS orders, count(*) FILTER (WHERE b.amount_fen <> o.total_fen)
+               AS changed
+        FROM invoice i LEFT JOIN invoice_order b ON b.invoice_id = i.id LEFT JOIN "order" o ON o.id = b.order_id
+        GROUP BY i.id
+        HAVING i.total_fen IS DISTINCT FROM sum(b.amount_fen)
+            OR bool_or(b.voided) <> (i.state = 'void') OR bool_or(o.organisation_id <> i.organisation_id)
+            OR (i.state <> 'void' AND (bool_or(b.amount_fen <> o.total_fen) OR bool_or(o.status <> 'completed')))
+        UNION ALL
+        SELECT o.number, o.total_fen, NULL, count(*) FROM invoice_order b JOIN "order" o ON o.id = b.order_id
+        WHERE NOT b.voided GROUP BY o.id HAVING count(*) > 1""",
+    "an invoice is paid when what was matched and credited is its total": """
+        SELECT i.number, i.state, i.total_fen, i.settled_fen, i.credited_fen, matched.fen AS matched, taken.fen AS taken
+        FROM invoice i
+        LEFT JOIN (SELECT invoice_id, sum(amount_fen) AS fen FROM bank_allocation GROUP BY invoice_id) matched
+          ON matched.invoice_id = i.id
+        LEFT JOIN (SELECT invoice_id, sum(amount_fen) AS fen FROM credit_note GROUP BY invoice_id) taken
+          ON taken.invoice_id = i.id
+        WHERE i.settled_fen <> coalesce(matched.fen, 0) OR i.credited_fen <> coalesce(taken.fen, 0)
+           OR (i.state IN ('open', 'paid', 'uncollectible')
+               AND (i.state = 'paid') <> (i.settled_fen + i.credited_fen = i.total_fen))""",
+    "bank receipts pay no more than they brought, and stand in the ledger once": """
+        SELECT r.bank_ref, r.amount_fen, r.matched_fen, r.returned_fen, matched.fen AS matched, ledger.came, ledger.went
+        FROM bank_receipt r
+        LEFT JOIN (SELECT receipt_id, sum(amount_fen) AS fen FROM bank_allocation GROUP BY receipt_id) matched
+          ON matched.receipt_id = r.id
+        LEFT JOIN (SELECT ref, sum(amount_fen) FILTER (WHERE kind = 'bank_in') AS came,
+                          -sum(amount_fen) FILTER (WHERE kind = 'bank_out') AS went
+                   FROM money_entry WHERE kind IN ('bank_in', 'bank_out') GROUP BY ref) ledger
+          ON ledger.ref = r.bank_ref
+        WHERE r.matched_fen <> coalesce(matched.fen, 0) OR r.matched_fen + r.returned_fen > r.amount_fen
+           OR ledger.came IS DISTINCT FROM r.amount_fen OR coalesce(ledger.went, 0) <> r.returned_fen
+        UNION ALL
+        SELECT m.ref, m.amount_fen, NULL, NULL, NULL, NULL, NULL FROM money_entry m
+        WHERE m.kind = 'bank_in' AND NOT EXISTS (SELECT 1 FROM bank_receipt r WHERE r.bank_ref = m.ref)""",
     "every order that waits for a counter has a job that will find one, or a person looks for it": """
         SELECT o.number, o.status FROM "order" o
         WHERE o.status = 'confirmed' AND o.kind = 'retail' AND NOT EXISTS (

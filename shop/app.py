@@ -16,6 +16,7 @@ import catalogue.models
 import catalogue.stock.models  # noqa: F401
 import orders.fulfilment.models
 import orders.fulfilment.plan_models
+import orders.invoices.models
 import orders.models
 import orders.notifications.models
 import orders.payments.models
@@ -34,6 +35,7 @@ from orders.views.api_coop import api as stock_api
 from orders.views.api_counter import api as fulfilments_api
 from orders.views.api_webhooks import api as webhooks_api
 from orders.views.buyer import buyer
+from orders.views.buyer_invoices import buyer_invoices
 from orders.views.coop import coop
 from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
@@ -42,6 +44,8 @@ from orders.views.counter_picking import counter_picking
 from orders.views.counter_substitutes import counter_substitutes
 from orders.views.notices import notices
 from orders.views.office import office
+from orders.views.office_bank import office_bank
+from orders.views.office_invoices import office_invoices
 from orders.views.office_money import office_money
 from orders.views.office_orders import office_orders
 from orders.views.office_routing import office_routing
@@ -168,11 +172,14 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(coop)
     app.register_blueprint(coop_sheets)
     app.register_blueprint(buyer)
+    app.register_blueprint(buyer_invoices)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
     app.register_blueprint(office_routing)
     app.register_blueprint(office_days)
     app.register_blueprint(office_money)
+    app.register_blueprint(office_invoices)
+    app.register_blueprint(office_bank)
     app.register_blueprint(office_additions)
     app.register_blueprint(office_goods)
     app.register_blueprint(office_places)

@@ -46,6 +46,8 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     "buyer": (
         (_l("Quick order"), "buyer.home"),
         (_l("Orders"), "buyer.orders"),
+        (_l("Invoices"), "buyer_invoices.invoices"),
+        (_l("Statement"), "buyer_invoices.statement"),
     ),
     "office": (
         (_l("Overview"), "office.home"),
@@ -61,6 +63,8 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Organisations"), "office_people.organisations"),
         (_l("Notices"), "office_search.notices"),
         (_l("Money"), "office_money.money"),
+        (_l("Invoices"), "office_invoices.invoices"),
+        (_l("Bank receipts"), "office_bank.bank"),
         (_l("Parked jobs"), "office.jobs"),
         (_l("Audit trail"), "office_people.audit"),
     ),

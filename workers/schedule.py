@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from orders.check import faults
 from orders.fulfilment.replan import plan_rest
 from orders.fulfilment.substitution import end_unanswered
+from orders.invoices.billing import bill_month
+from orders.invoices.overdue import remind
 from orders.lifecycle import expire_overdue
 from orders.no_show import remind_to_collect
 from orders.notifications.digest import write_digests
@@ -114,6 +116,16 @@ def plan_rush(session: Session) -> int:
     return plan_rest(session, utcnow())
 
 
+def bill_last_month(session: Session) -> int:
+    """Bill organisations for what they received until the end of last month."""
+    return bill_month(session, utcnow())
+
+
+def remind_of_invoices(session: Session) -> int:
+    """Write the reminders of invoices that are due today."""
+    return remind(session, utcnow())
+
+
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "questions": Tick(end_questions, timedelta(seconds=60), 50),
@@ -125,6 +137,9 @@ TICKS: dict[str, Tick] = {
     "payment events": Tick(read_lost_events, timedelta(minutes=5), 240),
     "reconciliation": Tick(reconcile_days, crontab(hour="2", minute="30"), 6 * 3600),
     "reconciliation of the month": Tick(reconcile_month, crontab(day_of_month="1", hour="3", minute="0"), 6 * 3600),
+    # Three days, so that a shop that was down on the first bills all the same; what is billed is not billed again.
+    "invoices": Tick(bill_last_month, crontab(day_of_month="1-3", hour="5", minute="0"), 12 * 3600),
+    "reminders of invoices": Tick(remind_of_invoices, crontab(hour="9", minute="0"), 12 * 3600),
     "erasures": Tick(erase_the_rest, crontab(minute="40"), 3000),
     "retention": Tick(retention.sweep, crontab(hour="3", minute="20"), 6 * 3600),
     "digests": Tick(tell_the_day, crontab(hour="18", minute="0"), 4 * 3600),

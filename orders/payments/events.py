@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from orders.invoices.mirror import hear_of_invoice
 from orders.payments.gateway import DisputeSeen, MissingAtProvider, PaymentGateway
 from orders.payments.ledger import enter, find
 from orders.payments.models import Dispute, Payment, ProviderEvent, ReconciliationRun
@@ -81,6 +82,10 @@ def work_on_event(session: Session, gateway: PaymentGateway, event_ref: str) -> 
                 adopt_refund(session, seen)
         elif kind.startswith("charge.dispute."):
             sync_dispute(session, gateway, ref)
+        elif kind.startswith("invoice."):
+            hear_of_invoice(session, gateway.invoices, ref, thing.get("metadata") or {})
+        elif kind.startswith("credit_note."):
+            hear_of_invoice(session, gateway.invoices, str(thing.get("invoice") or ""), {})
     in_transaction(session, lambda: close_event(session, event_ref))
 
 

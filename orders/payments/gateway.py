@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from flask_babel import lazy_gettext as _l
 
+from orders.invoices.gateway import InvoiceGateway
 from shop.errors import DomainError
 
 
@@ -155,6 +156,7 @@ class PaymentGateway(Protocol):
     livemode: bool
     api_version: str
     events: frozenset[str]
+    invoices: InvoiceGateway
 
     def create_intent(self, wish: IntentWish) -> IntentSeen:
         """Ask for a payment; the same key gives the same one again for a day."""

@@ -18,8 +18,8 @@ from orders.payments.states import LIVE_PAYMENTS, PaymentState, RefundState
 from orders.states import values
 from shop.db import Base, HasId, HasTimes
 
-INCOME = ("counter_payment", "charge", "refund_reversal", "dispute_won")
-OUTGO = ("counter_refund", "refund", "dispute", "fee")
+INCOME = ("counter_payment", "charge", "refund_reversal", "dispute_won", "bank_in")
+OUTGO = ("counter_refund", "refund", "dispute", "fee", "bank_out")
 # Automatic refunds happen once for a payment, whatever reports the money.
 AUTOMATIC = ("late", "duplicate", "mismatch")
 REASONS = ("cancelled", "short", "weight", "goodwill", "external", *AUTOMATIC)
@@ -176,7 +176,7 @@ class ProviderEvent(Base):
 
 
 class MoneyEntry(Base):
-    """`ref` is the provider's id of the movement (for cash at a counter: the order number). Insert only."""
+    """`ref` is the provider's or the bank's id of the movement (cash at a counter: the order number). Insert only."""
 
     __tablename__ = "money_entry"
 

@@ -1,4 +1,5 @@
-"""Stripe as the payment provider, through its official library. Only this module knows Stripe's names.
+"""Stripe as the payment provider, through its official library. Only this module and
+orders/invoices/stripe_invoices.py know Stripe's names.
 
 Sources: docs.stripe.com/api (version 2026-08-26.dahlia, the one of stripe 15.6).
 """
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from orders.invoices.stripe_invoices import StripeInvoices, plain
 from orders.payments.gateway import (
     BadSignature,
     BalanceLine,
@@ -39,7 +41,9 @@ MEANS = ("card", "alipay", "wechat_pay")
 EVENTS = (
     "payment_intent.succeeded", "payment_intent.processing", "payment_intent.payment_failed",
     "payment_intent.canceled", "refund.created", "refund.updated", "refund.failed", "charge.refunded",
-    "charge.dispute.created", "charge.dispute.closed",
+    "charge.dispute.created", "charge.dispute.closed", "invoice.finalized", "invoice.sent", "invoice.paid",
+    "invoice.payment_failed", "invoice.voided", "invoice.marked_uncollectible", "credit_note.created",
+    "credit_note.voided",
 )  # fmt: skip
 
 
@@ -66,6 +70,7 @@ class StripeGateway:
         self.livemode = settings.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
         self.api_version = str(stripe.api_version)
         self.events = frozenset(EVENTS)
+        self.invoices = StripeInvoices(self._client.v1, self._ask, self._pages)
 
     def _ask(self, call: Callable[[], Answer]) -> Answer:
         """Make the call; its failures in our words."""
@@ -209,11 +214,6 @@ class StripeGateway:
             if isinstance(found, dict):
                 return found
         raise BadSignature
-
-
-def plain(answer: Any) -> dict[str, Any]:
-    """The library's object as plain dictionaries."""
-    return json.loads(str(answer))  # type: ignore[no-any-return]
 
 
 def intent_seen(one: Mapping[str, Any]) -> IntentSeen:

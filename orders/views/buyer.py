@@ -18,13 +18,14 @@ from orders.bulk.credit import Credit, credit_of
 from orders.bulk.place import earliest_day, place_bulk_order
 from orders.bulk.quick_order import QuickLine, WantedRow, offered, quick_lines, rows_of_order
 from orders.history import order_page
+from orders.invoices.overdue import stopped_by
 from orders.lifecycle import cancel_order
 from orders.models import Order
 from orders.payments.standing import payment_standing
 from orders.views.buyer_form import BLANK_ROWS, QuickOrderForm
 from shop.accounts.models import Organisation, User
 from shop.accounts.policy import allow, current_actor, current_person, own_organisation_ids
-from shop.clock import utcnow
+from shop.clock import shanghai_day, utcnow
 from shop.db import REPEATABLE, db, in_transaction, sqlstate
 from shop.errors import Busy, DomainError, NotSignedIn
 from shop.i18n import localised
@@ -95,7 +96,7 @@ def quick_page(
         form=form, organisation=chosen, lines=lines, total_fen=total, credit=credit, left_fen=left_of(credit, total),
         can_place=bool(lines) and not any(line.fault for line in lines),
         blank=range(BLANK_ROWS), goods=offered(db.session()), first_day=earliest_day(utcnow()), problem=problem,
-        several=len(mine) > 1,
+        several=len(mine) > 1, stopped=stopped_by(db.session(), chosen.id, shanghai_day(utcnow())),
     )  # fmt: skip
     return page, status
 

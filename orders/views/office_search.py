@@ -8,12 +8,14 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 
 from catalogue import goods_office, places_office
+from orders.invoices import reading
 from orders.office.notices import notices_list
 from orders.office.orders import orders_list
 from orders.office.search import Shelf, search_all
 from orders.office.timeline import order_for_office
 from shop.accounts import people_office
 from shop.accounts.policy import allow
+from shop.clock import shanghai_day, utcnow
 from shop.db import db
 from shop.list_pages import show_list
 
@@ -60,6 +62,10 @@ def shelves() -> tuple[Shelf, ...]:
               people_office.users_list(one_of("office_people.user", "user_id"))),
         Shelf(_("Organisations"), all_of("office_people.organisations"),
               people_office.organisations_list(one_of("office_people.organisation", "organisation_id"))),
+        Shelf(_("Invoices"), all_of("office_invoices.invoices"),
+              reading.invoices_list(None, one_of("office_invoices.invoice", "number"), shanghai_day(utcnow()))),
+        Shelf(_("Bank receipts"), all_of("office_bank.bank"),
+              reading.receipts_list(one_of("office_bank.receipt", "receipt_id"))),
         Shelf(_("Stock movements"), all_of("office_places.stock"), places_office.movements_list(session)),
     )  # fmt: skip
 

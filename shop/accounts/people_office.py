@@ -121,7 +121,7 @@ def organisation_row(row: Any, link: Link) -> tuple[Cell, ...]:
 def audit_list() -> ListSpec:
     """Everything anybody did, newest first."""
     kinds = ("order", "fulfilment", "sku", "product", "cooperative", "household", "counter", "organisation", "user",
-             "job", "stock_level", "lot", "notification")  # fmt: skip
+             "job", "stock_level", "lot", "notification", "invoice", "bank_receipt")  # fmt: skip
     return ListSpec(
         statement=select(AuditEntry),
         key=AuditEntry.id,

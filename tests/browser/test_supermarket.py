@@ -54,7 +54,7 @@ def set_limit(office: Visitor, yuan: str) -> None:
 
 
 LISTS = ("orders", "products", "skus", "stock", "cooperatives", "counters", "users", "organisations", "notices",
-         "audit", "jobs", "search?q=z")  # fmt: skip
+         "audit", "jobs", "invoices", "bank", "search?q=z")  # fmt: skip
 PAGES = ("products/new", "products/5/skus/new", "skus/3", "products/5", "counters/2", "cooperatives/1", "users/1")
 
 
@@ -68,7 +68,7 @@ def test_every_page_of_the_office_and_the_buyer_is_for_everybody(visitor: Enter,
     buyer.sign_in("buyer@demo.example", DEMO_PASSWORD)
     look_up(buyer)
     buyer.look()
-    for path in ("/buyer/orders", "/account/data", "/account/settings"):
+    for path in ("/buyer/orders", "/buyer/invoices", "/buyer/statement", "/account/data", "/account/settings"):
         buyer.open(path)
 
 

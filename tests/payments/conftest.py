@@ -137,7 +137,7 @@ class Till:
 
     def work(self) -> None:
         """Do the provider's jobs that are open now."""
-        topics = ("payment.event", "refund.push")
+        topics = ("payment.event", "refund.push", "invoice.push")
         while True:
             self.session.rollback()
             due = sa.select(Job.id).where(Job.topic.in_(topics), Job.done_at.is_(None), Job.dead_at.is_(None),

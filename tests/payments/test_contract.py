@@ -7,12 +7,14 @@ import json
 import pytest
 
 from shop.sandbox.stripe.account import Account, Refused
+from shop.sandbox.stripe.invoicing import Invoicing
 from tests.payments.contract import OffContract, check_answer, check_request, complain, validator_of
 
 KINDS = {
     "payment_intents": "payment_intent", "payment_methods": "payment_method", "charges": "charge",
     "refunds": "refund", "disputes": "dispute", "balance_transactions": "balance_transaction", "events": "event",
     "webhook_endpoints": "webhook_endpoint",
+    "customers": "customer", "invoices": "invoice", "invoiceitems": "invoiceitem", "credit_notes": "credit_note",
 }  # fmt: skip
 INTENT = "http://127.0.0.1:1/v1/payment_intents"
 MEANS = ["card", "alipay", "wechat_pay"]
@@ -40,7 +42,28 @@ def busy_account() -> Account:
     account.create_refund({"payment_intent": charge["payment_intent"], "amount": "100"})
     account.cancel(intent(), {"cancellation_reason": "abandoned"})
     account.keep_endpoint({"url": "https://shop.example/webhooks/stripe"})
+    bill_everybody(account)
     return account
+
+
+def bill_everybody(account: Account) -> None:
+    """Invoices that ended each way, with credit notes before and after they were paid."""
+    invoicing = Invoicing(account)
+    customer = invoicing.create_customer({"name": "Market", "metadata": {"organisation_id": "1"}})["id"]
+    for verb in ("pay", "void", "mark_uncollectible", ""):
+        wish = {"customer": customer, "collection_method": "send_invoice", "days_until_due": "30", "currency": "cny"}
+        ref = invoicing.create_invoice(wish)["id"]
+        for amount in range(1, 13):
+            invoicing.add_item({"customer": customer, "invoice": ref, "amount": str(amount), "currency": "cny"})
+        invoicing.move(ref, "finalize", {})
+        invoicing.move(ref, "send", {})
+        invoicing.credit({"invoice": ref, "amount": "3", "reason": "order_change"})
+        if verb:
+            invoicing.move(ref, verb, {"paid_out_of_band": "true"})
+    paid = next(one["id"] for one in account.things["invoices"].values() if one["status"] == "paid")
+    invoicing.credit({"invoice": paid, "amount": "2", "out_of_band_amount": "2"})
+    for line in invoicing.lines_of(paid):
+        complain(validator_of("line_item"), line, "line_item")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -15,6 +15,7 @@ from shop.sandbox.stripe.objects import Thing
 KINDS = (
     "payment_intents", "payment_methods", "charges", "refunds", "disputes", "balance_transactions", "events",
     "webhook_endpoints",
+    "customers", "invoices", "invoiceitems", "credit_notes",
 )  # fmt: skip
 PAYABLE = {"requires_payment_method", "requires_confirmation", "requires_action"}
 MEANS = {"card", "alipay", "wechat_pay"}

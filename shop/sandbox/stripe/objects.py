@@ -116,3 +116,82 @@ def event(kind: str, thing: Thing) -> Thing:
         "api_version": API_VERSION, "data": {"object": thing}, "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None}, "type": kind,
     }  # fmt: skip
+
+
+def customer(params: Thing) -> Thing:
+    """docs.stripe.com/api/customers/object"""
+    return base("customer", "cus") | {
+        "name": params.get("name"), "email": params.get("email"), "metadata": params.get("metadata", {}),
+    }  # fmt: skip
+
+
+def invoice(billed: Thing, params: Thing) -> Thing:
+    """docs.stripe.com/api/invoices/object"""
+    one = base("invoice", "in")
+    days = int(params.get("days_until_due", 0))
+    return one | {
+        "amount_due": 0, "amount_overpaid": 0, "amount_paid": 0, "amount_paid_off_stripe": 0, "amount_remaining": 0,
+        "amount_shipping": 0, "attempt_count": 0, "attempted": False,
+        "auto_advance": params.get("auto_advance") == "true",
+        "automatic_tax": {"enabled": False, "disabled_reason": None, "liability": None, "provider": None,
+                          "status": None},
+        "collection_method": params.get("collection_method", "charge_automatically"),
+        "currency": params.get("currency", "cny"), "customer": billed["id"], "customer_email": billed["email"],
+        "customer_name": billed["name"], "default_tax_rates": [], "description": params.get("description"),
+        "discounts": [], "due_date": one["created"] + days * 86400, "effective_at": None, "hosted_invoice_url": None,
+        "issuer": {"type": "self"},
+        "lines": {"object": "list", "data": [], "has_more": False, "url": f"/v1/invoices/{one['id']}/lines"},
+        "metadata": params.get("metadata", {}), "number": None,
+        "payment_settings": {"default_mandate": None, "payment_method_options": None, "payment_method_types": None},
+        "period_end": one["created"], "period_start": one["created"], "post_payment_credit_notes_amount": 0,
+        "pre_payment_credit_notes_amount": 0, "starting_balance": 0, "status": "draft",
+        "status_transitions": {"finalized_at": None, "marked_uncollectible_at": None, "paid_at": None,
+                               "voided_at": None},
+        "subtotal": 0, "total": 0,
+    }  # fmt: skip
+
+
+def invoice_item(params: Thing) -> Thing:
+    """docs.stripe.com/api/invoiceitems/object"""
+    one = base("invoiceitem", "ii")
+    now = one.pop("created")
+    return one | {
+        "amount": params["amount"], "currency": params["currency"], "customer": params["customer"], "date": now,
+        "description": params.get("description"), "discountable": True, "discounts": [],
+        "invoice": params["invoice"], "metadata": params.get("metadata", {}), "period": {"end": now, "start": now},
+        "proration": False, "quantity": 1, "quantity_decimal": "1", "tax_rates": [],
+    }  # fmt: skip
+
+
+def invoice_line(item: Thing) -> Thing:
+    """docs.stripe.com/api/invoice-line-item/object"""
+    return {
+        "id": f"il_{item['id'].removeprefix('ii_')}", "object": "line_item", "amount": item["amount"],
+        "currency": item["currency"], "description": item["description"], "discountable": True, "discounts": [],
+        "discount_amounts": [], "invoice": item["invoice"], "livemode": False, "metadata": item["metadata"],
+        "period": item["period"], "quantity": 1, "subtotal": item["amount"], "taxes": [],
+    }  # fmt: skip
+
+
+def credit_note(billed: Thing, params: Thing, after_payment: bool) -> Thing:
+    """docs.stripe.com/api/credit_notes/object"""
+    one = base("credit_note", "cn")
+    amount = params["amount"]
+    line = {
+        "id": new_id("cnli"), "object": "credit_note_line_item", "amount": amount, "description": params.get("memo"),
+        "discount_amount": 0, "discount_amounts": [], "livemode": False, "pretax_credit_amounts": [], "quantity": 1,
+        "tax_rates": [], "taxes": None, "type": "custom_line_item", "unit_amount": amount,
+        "unit_amount_decimal": str(amount),
+    }  # fmt: skip
+    return one | {
+        "amount": amount, "amount_shipping": 0, "currency": billed["currency"], "customer": billed["customer"],
+        "customer_balance_transaction": None, "discount_amount": 0, "discount_amounts": [], "effective_at": None,
+        "invoice": billed["id"],
+        "lines": {"object": "list", "data": [line], "has_more": False, "url": f"/v1/credit_notes/{one['id']}/lines"},
+        "memo": params.get("memo"), "metadata": params.get("metadata", {}), "number": f"{billed['number']}-CN",
+        "out_of_band_amount": amount if after_payment else None, "pdf": "https://pay.stripe.com/credit_notes/pdf",
+        "post_payment_amount": amount if after_payment else 0, "pre_payment_amount": 0 if after_payment else amount,
+        "pretax_credit_amounts": [], "reason": params.get("reason"), "refunds": [], "shipping_cost": None,
+        "status": "issued", "subtotal": amount, "subtotal_excluding_tax": amount, "total": amount,
+        "total_excluding_tax": amount, "type": "post_payment" if after_payment else "pre_payment", "voided_at": None,
+    }  # fmt: skip

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shop.sandbox.stripe.account import Account, Refused
+from shop.sandbox.stripe.invoicing import Invoicing
 from shop.sandbox.stripe.messenger import Faults, Messenger
 from shop.sandbox.stripe.objects import Thing
 
@@ -76,7 +77,7 @@ class Stripe:
     """Routes of the API onto the account."""
 
     def __init__(self, account: Account) -> None:
-        self.account = account
+        self.account, self.invoicing = account, Invoicing(account)
 
     def answer(self, method: str, path: str, params: Params, key: str) -> tuple[int, Thing, bool]:
         """Status, body and whether it is a repetition; all under the account's lock, and kept before it is told."""
@@ -122,19 +123,27 @@ class Stripe:
             return page_of(self.rows(parts[0], params), params, path)
         if len(parts) == 2 and parts[0] in account.things:
             return self.expanded(account.get(parts[0], parts[1]), params)
+        if len(parts) == 3 and (parts[0], parts[2]) == ("invoices", "lines"):
+            return page_of(self.invoicing.lines_of(parts[1])[::-1], params, path)
         raise Refused(404, "resource_missing", f"Unrecognized request URL (GET: {path}).")
 
     def change(self, parts: list[str], params: Params) -> Thing:
         """A request that changes something."""
-        account = self.account
+        account, invoicing = self.account, self.invoicing
         routes: dict[tuple[str, ...], Callable[[], Thing]] = {
             ("payment_intents",): lambda: account.create_intent(params),
             ("payment_methods",): lambda: account.create_method(params),
             ("refunds",): lambda: account.create_refund(params),
             ("payment_intents", "confirm"): lambda: account.confirm(parts[1], params),
             ("payment_intents", "cancel"): lambda: account.cancel(parts[1], params),
+            ("customers",): lambda: invoicing.create_customer(params),
+            ("invoices",): lambda: invoicing.create_invoice(params),
+            ("invoiceitems",): lambda: invoicing.add_item(params),
+            ("credit_notes",): lambda: invoicing.credit(params),
         }
         wanted = (parts[0], *parts[2:])
+        if len(parts) == 3 and parts[0] == "invoices" and parts[2] in invoicing.verbs:
+            return invoicing.move(parts[1], parts[2], params)
         if wanted not in routes or len(parts) == 2:
             raise Refused(404, "resource_missing", f"Unrecognized request URL (POST: /v1/{'/'.join(parts)}).")
         return self.expanded(routes[wanted](), params)
@@ -145,7 +154,7 @@ class Stripe:
         since = (params.get("created") or {}).get("gte")
         if since is not None:
             rows = [row for row in rows if row["created"] >= int(since)]
-        for name in ("payment_intent", "charge", "source"):
+        for name in ("payment_intent", "charge", "source", "customer", "invoice"):
             if name in params:
                 rows = [row for row in rows if row.get(name) == params[name]]
         if params.get("types"):
@@ -224,19 +233,8 @@ class Handler(BaseHTTPRequestHandler):
                     self.send_header("Location", target)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
-                elif what == "settle-refunds" and method == "POST":
-                    account.settle_refunds()
-                    self.send_json(200, {})
-                elif what == "endpoint" and method == "POST":
-                    self.send_json(200, account.keep_endpoint(form))
-                elif what == "balance" and method == "POST":
-                    account.poor = form.get("empty") == "yes"
-                    self.send_json(200, {})
-                elif what == "cut-next" and method == "POST":
-                    self.faults.forced += form.get("where", "").split(",")
-                    self.send_json(200, {})
-                elif what == "close-dispute" and method == "POST":
-                    self.send_json(200, account.close_dispute(ref, won=form.get("won") == "yes"))
+                elif method == "POST" and what in LEVERS:
+                    self.send_json(200, LEVERS[what](self, ref, form) or {})
                 else:
                     self.send_json(404, {})
         except Refused as refusal:
@@ -258,6 +256,18 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: the shop logs what it asks."""
+
+
+# What a test may do to the account and the line: by its address under /test/.
+LEVERS: dict[str, Callable[[Handler, str, dict[str, str]], Thing | None]] = {
+    "settle-refunds": lambda handler, _ref, _form: handler.stripe.account.settle_refunds(),
+    "endpoint": lambda handler, _ref, form: handler.stripe.account.keep_endpoint(form),
+    "balance": lambda handler, _ref, form: setattr(handler.stripe.account, "poor", form.get("empty") == "yes"),
+    "cut-next": lambda handler, _ref, form: handler.faults.forced.extend(form.get("where", "").split(",")),
+    "cut-none": lambda handler, _ref, _form: handler.faults.forced.clear(),
+    "invoice-total": lambda handler, ref, form: handler.stripe.invoicing.add_by_hand(ref, int(form["amount"])),
+    "close-dispute": lambda handler, ref, form: handler.stripe.account.close_dispute(ref, won=form.get("won") == "yes"),
+}
 
 
 def serve(port: int, file: Path | None, to: str, secret: str, faults: Faults) -> None:
