@@ -35,10 +35,14 @@ INVARIANTS: dict[str, str] = {
         HAVING level.on_hand <> coalesce(sum(m.d_on_hand), 0)
             OR level.reserved <> coalesce(sum(m.d_reserved), 0)
             OR level.last_seq <> count(m.seq) OR level.last_seq <> coalesce(max(m.seq), 0)""",
-    "levels' reserved equals the allocations standing there": """
-        SELECT level.id, level.reserved, coalesce(sum(a.quantity), 0) AS allocated
-        FROM stock_level level LEFT JOIN allocation a ON a.level_id = level.id AND a.state = 'reserved'
-        GROUP BY level.id HAVING level.reserved <> coalesce(sum(a.quantity), 0)""",
+    "levels' reserved equals the allocations and consignments set aside there": """
+        SELECT level.id, level.reserved, coalesce(own.packs, 0) AS set_aside
+        FROM stock_level level LEFT JOIN (
+            SELECT level_id, sum(quantity) AS packs FROM (
+                SELECT level_id, quantity FROM allocation WHERE state = 'reserved'
+                UNION ALL SELECT level_id, quantity FROM consignment_lot WHERE state = 'set_aside') both_kinds
+            GROUP BY level_id) own ON own.level_id = level.id
+        WHERE level.reserved <> coalesce(own.packs, 0)""",
     "availability equals free sellable stock less held promises": """
         SELECT v.sku_id, v.channel, v.available, coalesce(free.packs, 0) AS free, coalesce(held.packs, 0) AS held
         FROM availability v
@@ -181,6 +185,17 @@ INVARIANTS: dict[str, str] = {
         UNION ALL
         SELECT lot.id, lot.code, lot.best_before, s.min_life_days FROM lot JOIN sku s ON s.id = lot.sku_id
         JOIN stock_level level ON level.lot_id = lot.id WHERE NOT lot.sellable AND level.reserved > 0""",
+    "a consignment's packs are where it is, and every pack that arrived is accounted for": """
+        SELECT c.number, c.status, lot.id, lot.state, lot.quantity, lot.received,
+               coalesce(sum(m.d_on_hand) FILTER (WHERE m.kind = 'receive'), 0) AS put_on_shelf
+        FROM consignment_lot lot JOIN consignment_line line ON line.id = lot.line_id
+        JOIN consignment c ON c.id = line.consignment_id
+        LEFT JOIN stock_movement m ON m.source_type = 'consignment' AND m.source_id = lot.id::text
+        GROUP BY c.id, lot.id
+        HAVING lot.received <> coalesce(sum(m.d_on_hand) FILTER (WHERE m.kind = 'receive'), 0)
+            OR NOT (lot.state = 'given_back' OR CASE c.status
+                    WHEN 'confirmed' THEN lot.state = 'set_aside' WHEN 'dispatched' THEN lot.state = 'on_the_road'
+                    WHEN 'received' THEN lot.state = 'arrived' ELSE false END)""",
     "no job has waited for more than ten minutes beyond its time": """
         SELECT id, topic, attempts, last_error FROM job
         WHERE done_at IS NULL AND dead_at IS NULL AND next_at < now() - interval '10 minutes'""",

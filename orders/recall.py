@@ -12,8 +12,10 @@ from rich.table import Table
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalogue.models import Sku
+from catalogue.models import Counter, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
+from orders.consignments.models import Consignment, ConsignmentLine, ConsignmentLot
+from orders.consignments.states import LotState
 from orders.fulfilment.models import Allocation
 from orders.models import Order, OrderContact, OrderLine
 from orders.shortage import withdraw_lot
@@ -44,11 +46,21 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Travelling:
+    """Packs of the lot on the road to a counter: whoever receives them must not sell them."""
+
+    number: str
+    counter: str
+    packs: int
+
+
+@dataclass(frozen=True)
 class Recall:
     """What a recall found. `new` is false when the lot was out of sale already."""
 
     new: bool
     standing: Sequence[Standing]
+    consignments: Sequence[Travelling]
     on_the_road: Sequence[Taken]
     taken: Sequence[Taken]
 
@@ -70,7 +82,22 @@ def recall_lot(session: Session, sku_code: str, lot_code: str, reason: str, acto
     new = withdraw_lot(session, lot.id, f"recalled: {reason.strip()}", actor, now)
     session.flush()
     on_the_road, taken = holders(session, lot.id, "in_transit"), holders(session, lot.id, "shipped")
-    return Recall(new, standing(session, lot.id), on_the_road, taken)
+    return Recall(new, standing(session, lot.id), travelling(session, lot.id), on_the_road, taken)
+
+
+def travelling(session: Session, lot_id: int) -> list[Travelling]:
+    """The consignments that have packs of the lot on the road."""
+    statement = (
+        select(Consignment.number, Counter.code, func.sum(ConsignmentLot.quantity))
+        .join(ConsignmentLine, ConsignmentLine.consignment_id == Consignment.id)
+        .join(ConsignmentLot, ConsignmentLot.line_id == ConsignmentLine.id)
+        .join(StockLevel, StockLevel.id == ConsignmentLot.level_id)
+        .join(Counter, Counter.id == Consignment.counter_id)
+        .where(StockLevel.lot_id == lot_id, ConsignmentLot.state == LotState.ON_THE_ROAD.value)
+        .group_by(Consignment.id, Counter.id)
+        .order_by(Consignment.id)
+    )
+    return [Travelling(number, counter, int(packs)) for number, counter, packs in session.execute(statement)]
 
 
 def standing(session: Session, lot_id: int) -> list[Standing]:
@@ -121,6 +148,12 @@ def command(sku: str, lot: str, reason: str) -> None:
         for row in rows:
             table.add_row(row.number, str(row.packs), row.name, row.phone)
         console.print(table)
+    road = Table(
+        "consignment", "to", "packs", title=f"In lorries: {sum(one.packs for one in found.consignments)} packs"
+    )
+    for one in found.consignments:
+        road.add_row(one.number, one.counter, str(one.packs))
+    console.print(road)
     left = sum(place.packs for place in found.standing)
     shelf = Table("place", "packs", title=f"On shelves, take them off: {left} packs")
     for place in found.standing:

@@ -14,6 +14,7 @@ from catalogue.stock.availability import lock_available
 from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
+from orders.consignments.setting_aside import lock_consignments_on, release_on
 from orders.fulfilment.models import Allocation
 from orders.fulfilment.replan import plan_anew
 from orders.lifecycle import move_order, settle_order, settle_orders, tell
@@ -96,7 +97,7 @@ def change_level(
     ).one_or_none()
     if place is None:
         raise NotFound()
-    lock_orders_on(session, [level_id])
+    lock_owners_of(session, [level_id])
     level = next(one for one in levels_of(session, place.lot_id) if one.id == level_id)
     difference = change(level.on_hand)
     if difference == 0 or has_moved(session, level_id, cause.kind, cause.source_type, cause.source_id):
@@ -134,7 +135,7 @@ def withdraw_lot(
 ) -> bool:
     """Take one lot out of sale: what it was meant for goes back to routing or off the newest orders."""
     level_ids = session.execute(select(StockLevel.id).where(StockLevel.lot_id == lot_id)).scalars().all()
-    lock_orders_on(session, level_ids)
+    lock_owners_of(session, level_ids)
     lot = session.execute(select(Lot).where(Lot.id == lot_id).with_for_update()).scalar_one()
     if not lot.sellable or (only_if_old and not is_past_margin(session, lot, shanghai_day(now))):
         return False
@@ -160,13 +161,15 @@ def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:
     return session.execute(statement).scalars().all()
 
 
-def lock_orders_on(session: Session, level_ids: Sequence[int]) -> None:
-    """Lock those orders first: the shop's one order of locks is order before stock."""
+def lock_owners_of(session: Session, level_ids: Sequence[int]) -> None:
+    """Lock who has packs on these levels first: the shop's one order of locks is order, consignment, stock."""
     lock_orders(session, orders_on(session, level_ids))
+    lock_consignments_on(session, level_ids)
 
 
 def send_back(session: Session, level_ids: Sequence[int], why: str, actor: Actor, now: datetime) -> None:
-    """Take every allocation off these levels and have their orders planned anew."""
+    """Take everything that is set aside off these levels, and have the orders it was for planned anew."""
+    release_on(session, level_ids, actor.name)
     statement = (
         select(Allocation)
         .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from catalogue.models import Cooperative, Product, Sku
 from catalogue.stock.models import Location, Lot, StockLevel
 from catalogue.stock.receipts import Receipt, RowsRefused, foreseen, receive_many, refusal
-from orders.shortage import count_stock, lock_orders_on
+from orders.shortage import count_stock, lock_owners_of
 from shop.audit import Actor
 from shop.clock import shanghai_day
 
@@ -74,7 +74,7 @@ def apply_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], 
     if unknown:
         raise RowsRefused(errors=unknown)
     # Orders before stock: the shop's one order of locks.
-    lock_orders_on(session, sorted(level.level_id for level in levels.values()))
+    lock_owners_of(session, sorted(level.level_id for level in levels.values()))
     receipts = [receipt_of(row, skus[row.sku]) for row in rows if row.kind == "receipt"]
     new = receive_many(
         session, receipts, location_id=store, cooperative_id=cooperative.id, source=str(cooperative.id),

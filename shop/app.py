@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 # Importing a model module puts its tables into the metadata that migrations are compared with.
 import catalogue.models
 import catalogue.stock.models  # noqa: F401
+import orders.consignments.models
 import orders.fulfilment.models
 import orders.fulfilment.plan_models
 import orders.invoices.models

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from orders.check import faults
+from orders.consignments.proposals import propose_all
 from orders.fulfilment.replan import plan_rest
 from orders.fulfilment.substitution import end_unanswered
 from orders.invoices.billing import bill_month
@@ -126,6 +127,11 @@ def remind_of_invoices(session: Session) -> int:
     return remind(session, utcnow())
 
 
+def ask_for_more(session: Session) -> int:
+    """Ask the cooperatives for what the counters will lack."""
+    return propose_all(session, utcnow())
+
+
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "questions": Tick(end_questions, timedelta(seconds=60), 50),
@@ -142,6 +148,7 @@ TICKS: dict[str, Tick] = {
     "reminders of invoices": Tick(remind_of_invoices, crontab(hour="9", minute="0"), 12 * 3600),
     "erasures": Tick(erase_the_rest, crontab(minute="40"), 3000),
     "retention": Tick(retention.sweep, crontab(hour="3", minute="20"), 6 * 3600),
+    "replenishment": Tick(ask_for_more, crontab(hour="19", minute="30"), 6 * 3600),
     "digests": Tick(tell_the_day, crontab(hour="18", minute="0"), 4 * 3600),
 }
 

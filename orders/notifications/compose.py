@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from catalogue.models import Cooperative, Counter, Sku
 from catalogue.stock.models import Lot, StockLevel
+from orders.consignments.models import Consignment, ConsignmentLine
+from orders.consignments.states import LotState
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.models import Order, OrderLine
 from orders.notifications.models import Notification
@@ -23,9 +25,10 @@ from shop.i18n import localised
 from shop.outbox import emit
 
 SOLD, ASSIGNED, CANCELLED, LOW, DIGEST = "supplier.sold", "counter.assigned", "counter.cancelled", "stock.low", "digest"
+ASKED, COMING, ARRIVED = "consignment.proposed", "consignment.dispatched", "consignment.received"
 
 # Notices that a cooperative's own machines hear of too, and as which event.
-TOLD_TO_MACHINES = {SOLD: "order.routed", LOW: "stock.low"}
+TOLD_TO_MACHINES = {SOLD: "order.routed", LOW: "stock.low", ASKED: ASKED, ARRIVED: ARRIVED}
 
 Goods = tuple[int, str]  # SKU id, lot code
 
@@ -115,6 +118,38 @@ def notify_low_stock(session: Session, sku_id: int, cooperative_id: int, left: i
     """Tell a cooperative, once a day and SKU, that its goods run low in Wuhan."""
     data = {"sku_id": sku_id, "left": left}
     return write(session, LOW, f"{sku_id}:{day}", data, cooperative_id=cooperative_id)
+
+
+def notify_consignment(session: Session, consignment_id: int, kind: str) -> Notification | None:
+    """Tell the cooperative what it is asked for or what arrived of it, or the counter what is on the road.
+
+    Asked again with other figures, the cooperative hears the figures that now hold.
+    """
+    consignment = session.get_one(Consignment, consignment_id)
+    data = {
+        "number": consignment.number, "consignment_id": consignment_id, "arrives_on": str(consignment.arrives_on),
+        "lines": [consignment_line(line) for line in consignment.lines],
+    }  # fmt: skip
+    if kind == COMING:
+        announce(session, COMING, str(consignment_id), lambda: for_machines(session, data),
+                 cooperative_id=consignment.cooperative_id)  # fmt: skip
+        return write(session, kind, str(consignment_id), data, counter_id=consignment.counter_id)
+    asked = session.scalar(select(func.count()).where(
+        Notification.kind == kind, Notification.dedupe_key.like(f"{consignment_id}:%")
+    )) or 0  # fmt: skip
+    return write(
+        session, kind, f"{consignment_id}:{asked + 1}", data, cooperative_id=consignment.cooperative_id
+    )  # fmt: skip
+
+
+def consignment_line(line: ConsignmentLine) -> dict[str, Any]:
+    """One of the goods: asked for, sent, and what became of it."""
+    lots = [lot for lot in line.lots if lot.state != LotState.GIVEN_BACK]
+    return {
+        "sku_id": line.sku_id, "proposed": line.proposed, "sent": sum(lot.quantity for lot in lots),
+        "received": sum(lot.received for lot in lots), "damaged": sum(lot.damaged for lot in lots),
+        "missing": sum(lot.missing for lot in lots), "too_warm": sum(lot.too_warm for lot in lots),
+    }  # fmt: skip
 
 
 def write(

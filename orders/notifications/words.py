@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue.models import Product, Sku
-from orders.notifications.compose import ASSIGNED, CANCELLED, DIGEST, LOW, SOLD
+from orders.notifications.compose import ARRIVED, ASKED, ASSIGNED, CANCELLED, COMING, DIGEST, LOW, SOLD
 from orders.notifications.models import Notification
 from orders.states import FulfilmentRole
 from shop.clock import shanghai
@@ -116,7 +117,60 @@ def say_digest(session: Session, notice: Notification) -> NoticeText:
     return NoticeText(title, _("Sold today, worth %(total)s in all:", total=yuan(data["value_fen"])), lines)
 
 
+def say_asked(session: Session, notice: Notification) -> NoticeText:
+    """What a counter asks the cooperative for."""
+    data = notice.data
+    names = goods_names(session, {line["sku_id"] for line in data["lines"]})
+    lines = tuple(
+        NoticeLine(names.get(line["sku_id"], ""), _("%(n)s packs", n=line["proposed"])) for line in data["lines"]
+    )
+    title = _("Wuhan asks for your goods: consignment %(number)s", number=data["number"])
+    lead = _("To be there by %(day)s. Please say how many you can send.", day=data["arrives_on"])
+    return NoticeText(title, lead, lines)
+
+
+def say_coming(session: Session, notice: Notification) -> NoticeText:
+    """Goods are on the road to the counter."""
+    data = notice.data
+    names = goods_names(session, {line["sku_id"] for line in data["lines"]})
+    lines = tuple(
+        NoticeLine(names.get(line["sku_id"], ""), _("%(n)s packs", n=line["sent"]))
+        for line in data["lines"]
+        if line["sent"]
+    )
+    title = _("On the road to you: consignment %(number)s", number=data["number"])
+    return NoticeText(
+        title, _("Expected on %(day)s. Please receive it when it is there.", day=data["arrives_on"]), lines
+    )
+
+
+def say_arrived(session: Session, notice: Notification) -> NoticeText:
+    """What of a consignment reached the counter in good order, and what did not."""
+    data = notice.data
+    names = goods_names(session, {line["sku_id"] for line in data["lines"]})
+    lines = tuple(
+        NoticeLine(names.get(line["sku_id"], ""), _("%(n)s packs", n=line["received"]), losses(line))
+        for line in data["lines"]
+        if line["sent"]
+    )
+    title = _("Your consignment %(number)s has arrived", number=data["number"])
+    return NoticeText(title, _("On the shelf in Wuhan now:"), lines)
+
+
+def losses(line: dict[str, Any]) -> str:
+    """'2 damaged, 1 missing', or nothing."""
+    told = (
+        (line["damaged"], _("%(n)s damaged", n=line["damaged"])),
+        (line["missing"], _("%(n)s missing", n=line["missing"])),
+        (line["too_warm"], _("%(n)s too warm", n=line["too_warm"])),
+    )
+    return str(_(", ")).join(words for packs, words in told if packs)
+
+
 SPEAKERS = {
+    ASKED: say_asked,
+    COMING: say_coming,
+    ARRIVED: say_arrived,
     SOLD: say_sold,
     ASSIGNED: say_assigned,
     CANCELLED: say_cancelled,

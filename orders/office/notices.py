@@ -15,7 +15,10 @@ from orders.office.timeline import notice_text
 from shop.i18n import localised
 from shop.lists import Cell, Column, Filter, ListSpec, like
 
-KINDS = ("supplier.sold", "counter.assigned", "counter.cancelled", "stock.low", "digest")
+KINDS = (
+    "supplier.sold", "counter.assigned", "counter.cancelled", "stock.low", "consignment.proposed",
+    "consignment.dispatched", "consignment.received", "digest",
+)  # fmt: skip
 
 
 def notices_list(link: Callable[[str], str]) -> ListSpec:

@@ -112,6 +112,9 @@ def notice_text(kind: str) -> str:
         "counter.assigned": _("The counter was told of its part"),
         "counter.cancelled": _("The counter was told it is cancelled"),
         "stock.low": _("The cooperative was told that stock runs low"),
+        "consignment.proposed": _("The cooperative was asked for goods"),
+        "consignment.dispatched": _("The counter was told what is on the road"),
+        "consignment.received": _("The cooperative was told what arrived"),
         "digest": _("Digest of the day"),
     }
     return texts.get(kind, kind)

@@ -24,6 +24,9 @@ EVENTS: dict[str, str] = {
     "order.expired": "organisation",
     "fulfilment.ready": "organisation",
     "stock.low": "cooperative",
+    "consignment.proposed": "cooperative",
+    "consignment.dispatched": "cooperative",
+    "consignment.received": "cooperative",
 }
 
 

@@ -53,7 +53,8 @@ def columns_of(session: Session) -> tuple[set[tuple[str, str]], set[tuple[str, s
 
 def test_pi1_every_column_that_can_tell_of_people_has_a_class(session: Session) -> None:
     every, telling = columns_of(session)
-    assert telling - classed() == set(), "new columns: say in tests/accounts/personal_columns.yaml what they are"
+    missing = telling - classed()
+    assert not missing, f"{sorted(missing)}: new columns: say in tests/accounts/personal_columns.yaml what they are"
     assert classed() - every == set(), "columns that are gone"
     said = {kind for columns in (*PEOPLE.values(), *OTHERS.values()) for name, kind in columns.items()
             if name not in ABOUT_THE_ROWS and not kind.startswith("copy ")}  # fmt: skip
