@@ -6,6 +6,7 @@ Each is what a hurried programmer might write. DEFECT names those that a worker 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,8 +17,8 @@ from sqlalchemy.orm import Session
 from orders import lifecycle
 from orders.models import Order
 from orders.office import money
-from orders.payments import refunds, sync
-from orders.payments.gateway import IntentSeen, IntentWish, PaymentGateway, RefundSeen
+from orders.payments import refunds, stripe_gateway, sync
+from orders.payments.gateway import GatewayDown, IntentSeen, IntentWish, PaymentGateway, RefundSeen
 from orders.payments.models import Payment, Refund
 from orders.payments.providers import payment_gateway
 from orders.payments.refunds import Wish
@@ -25,6 +26,7 @@ from orders.payments.stripe_gateway import StripeGateway
 from workers import schedule
 
 ENVIRONMENT = "DEFECT"
+A_MOMENT = 0.3
 Put = Callable[[Any, str, Any], None]
 
 
@@ -42,17 +44,22 @@ def new_key_at_each_try(put: Put) -> None:
         session.commit()
         return gateway.create_intent(wish)
 
+    put(stripe_gateway, "RETRIES", 0)
     put(StripeGateway, "create_intent", with_a_new_key)
     put(sync, "announce", never_look)
 
 
 def new_refund_key_at_each_try(put: Put) -> None:
-    """The same with refunds."""
+    """The same with refunds, which are tried again at once."""
     create = StripeGateway.create_refund
 
     def with_a_new_key(self: StripeGateway, key: str, *rest: Any, **more: Any) -> RefundSeen:
-        return create(self, key + secrets.token_hex(4), *rest, **more)
+        try:
+            return create(self, key + secrets.token_hex(4), *rest, **more)
+        except GatewayDown:
+            return create(self, key + secrets.token_hex(4), *rest, **more)
 
+    put(stripe_gateway, "RETRIES", 0)
     put(StripeGateway, "create_refund", with_a_new_key)
     put(refunds, "made_before", lambda *_: None)
 
@@ -73,12 +80,19 @@ def stock_released_before_the_cancel(put: Put) -> None:
 
 
 def no_lock_on_refunds(put: Put) -> None:
-    """What is left to give back is read, decided and written without a lock."""
+    """What is left to give back is read, decided and written without a lock; a rival has a moment in between."""
+    look = refunds.standing_refunds
 
     def only_look(session: Session, payment_id: int) -> tuple[Order, Payment]:
         payment = session.get_one(Payment, payment_id, populate_existing=True)
         return session.get_one(Order, payment.order_id), payment
 
+    def look_for_a_moment(session: Session, payment_id: int, **more: Any) -> int:
+        found = look(session, payment_id, **more)
+        time.sleep(A_MOMENT)
+        return found
+
+    put(refunds, "standing_refunds", look_for_a_moment)
     put(refunds, "lock_payment", only_look)
     put(money, "lock_payment", only_look)
 
