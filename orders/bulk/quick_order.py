@@ -29,11 +29,19 @@ class WantedRow:
 
 
 @dataclass(frozen=True)
-class PastedRows:
-    """What could be read of pasted text, and the rows that could not."""
+class UnreadRow:
+    """A row nobody could read: its number in what was sent, and its text."""
 
-    rows: tuple[WantedRow, ...]
-    unread: tuple[str, ...]
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class SentRows:
+    """What could be read of pasted text or a file, and the rows that could not."""
+
+    rows: tuple[WantedRow, ...] = ()
+    unread: tuple[UnreadRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -79,18 +87,18 @@ class Offered:
     terms: ByWeight | None
 
 
-def read_pasted(text: str) -> PastedRows:
+def read_pasted(text: str) -> SentRows:
     """Rows of 'SKU cases', one a line. Pure."""
     rows, unread = [], []
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         match = ROW.fullmatch(line.strip())
         if match is None:
-            unread.append(line.strip())
+            unread.append(UnreadRow(number, line.strip()))
         else:
             rows.append(WantedRow(match[1].upper(), int(match[2])))
-    return PastedRows(tuple(rows), tuple(unread))
+    return SentRows(tuple(rows), tuple(unread))
 
 
 def merged(rows: Sequence[WantedRow]) -> tuple[WantedRow, ...]:

@@ -15,8 +15,9 @@ from werkzeug.wrappers import Response
 from catalogue.models import Counter
 from orders.bulk import history
 from orders.bulk.credit import Credit, credit_of
+from orders.bulk.order_sheet import order_sheet, rows_in
 from orders.bulk.place import earliest_day, place_bulk_order
-from orders.bulk.quick_order import QuickLine, WantedRow, offered, quick_lines, rows_of_order
+from orders.bulk.quick_order import QuickLine, SentRows, WantedRow, offered, quick_lines, rows_of_order
 from orders.history import order_page
 from orders.invoices.overdue import stopped_by
 from orders.lifecycle import cancel_order
@@ -30,6 +31,8 @@ from shop.db import REPEATABLE, db, in_transaction, sqlstate
 from shop.errors import Busy, DomainError, NotSignedIn
 from shop.i18n import localised
 from shop.list_pages import show_list
+from shop.sheets.read import read_sheet
+from shop.sheets.write import download
 
 
 class NoOrganisation(DomainError):
@@ -125,12 +128,18 @@ def home() -> tuple[str, int]:
 def place() -> Any:
     """Look the rows up, or place the order. A second press of the same form shows the same order."""
     form, mine = quick_form()
-    lines = quick_lines(db.session(), form.read_rows())
+    try:
+        sent, refused = file_sent(), None
+    except DomainError as problem:
+        sent, refused = SentRows(), problem
+    lines = quick_lines(db.session(), form.read_rows(sent))
     expected = form.expected_total_fen.data or ""
-    if request.form.get("do") != "place" or not expected.isdecimal():
-        return quick_page(form, mine, lines, status=422 if form.unread else 200)
+    left = form.unread or form.too_many
+    # What a file says is shown with its prices before it can be ordered.
+    if request.form.get("do") != "place" or not expected.isdecimal() or sent.rows or refused:
+        return quick_page(form, mine, lines, refused, status=422 if left or refused else 200)
     # A row no longer to be had is refused by the checkout, which also knows an order that was placed before.
-    if not form.validate() or form.unread:
+    if not form.validate() or left:
         return quick_page(form, mine, lines, status=422)
     person, actor, wish, key = me(), current_actor(), form.wish(int(expected)), form.placement_key()
 
@@ -150,6 +159,21 @@ def place() -> Any:
         return quick_page(form, organisations(), lines, Busy(), 409)
     flash(_("Order %(number)s is placed; the cooperatives are told.", number=number), "good")
     return redirect(url_for("buyer.order", number=number), 303)
+
+
+def file_sent() -> SentRows:
+    """The rows of the file that came with the form, if one did. Raises SheetRefused, Busy."""
+    file = request.files.get("file")
+    if file is None or not file.filename:
+        return SentRows()
+    return rows_in(read_sheet(file.stream, file.filename))
+
+
+@buyer.get("/sheet.<kind>")
+@allow("buyer")
+def sheet(kind: str) -> Response:
+    """The file to fill in."""
+    return download(order_sheet(offered(db.session())), "order", kind)
 
 
 @buyer.get("/orders")

@@ -14,11 +14,11 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Optional
 
 from orders.bulk.place import BulkWish
-from orders.bulk.quick_order import MOST_CASES, WantedRow, merged, read_pasted
+from orders.bulk.quick_order import MOST_CASES, SentRows, UnreadRow, WantedRow, merged, read_pasted
+from orders.checkout import MOST_LINES
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 BLANK_ROWS = 5
-MOST_ROWS = 100
 
 
 def stripped(value: str | None) -> str:
@@ -48,19 +48,23 @@ class QuickOrderForm(FlaskForm):
         if not TOKEN.fullmatch(self.token.data or ""):
             self.token.data = secrets.token_urlsafe(24)
 
-    def read_rows(self) -> tuple[WantedRow, ...]:
-        """The rows as typed with those pasted; what could not be read stays in the box and is named."""
+    def read_rows(self, sent: SentRows) -> tuple[WantedRow, ...]:
+        """The rows as typed with those pasted or sent; what could not be taken stays in the box and is named."""
         typed = [
             WantedRow(code.strip().upper(), whole(cases))
             for code, cases in zip(request.form.getlist("code"), request.form.getlist("cases"), strict=False)
             if code.strip()
         ]
         pasted = read_pasted(self.pasted.data or "")
-        self.pasted.data = "\n".join(pasted.unread)
-        self.unread = pasted.unread
-        return merged([*typed, *pasted.rows])[:MOST_ROWS]
+        rows = merged([*typed, *pasted.rows, *sent.rows])
+        self.unread = (*pasted.unread, *sent.unread)
+        self.too_many = rows[MOST_LINES:]
+        kept = [*(row.text for row in self.unread), *(f"{row.code}\t{row.cases}" for row in self.too_many)]
+        self.pasted.data = "\n".join(kept)
+        return rows[:MOST_LINES]
 
-    unread: tuple[str, ...] = ()
+    unread: tuple[UnreadRow, ...] = ()
+    too_many: tuple[WantedRow, ...] = ()
 
     def placement_key(self) -> str:
         """What makes placing this order safe to repeat."""

@@ -218,4 +218,4 @@ def test_rows_pasted_from_anywhere_are_read(rows: list[tuple[str, int]]) -> None
 def test_rows_nobody_can_read_are_named() -> None:
     pasted = read_pasted("ze-30 12\nthirty eggs\n\nZE-10\t-3\nRP-1000,4")
     assert pasted.rows == (WantedRow("ZE-30", 12), WantedRow("RP-1000", 4))
-    assert pasted.unread == ("thirty eggs", "ZE-10\t-3")
+    assert [(row.number, row.text) for row in pasted.unread] == [(2, "thirty eggs"), (4, "ZE-10\t-3")]

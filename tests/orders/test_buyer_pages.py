@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,6 +17,8 @@ from orders.bulk.place import earliest_day
 from orders.models import Order
 from shop.accounts.models import Organisation
 from shop.clock import utcnow
+from shop.sheets.read import read_sheet
+from shop.sheets.write import Table, csv_lines, xlsx_file
 from tests.accounts.people import person, post, sign_in
 from tests.builders import Builder
 from tests.orders.supermarkets import bulk_order, buyer_of, supermarket
@@ -33,7 +37,7 @@ class Mart:
         user = person(app, session, "buyer", organisation_id=self.organisation.id)
         sign_in(client, user.email)
 
-    def send(self, do: str, rows: list[tuple[str, str]], **more: str):
+    def send(self, do: str, rows: list[tuple[str, str]], **more: Any):
         page = self.client.get("/buyer/").text
         hidden = dict(re.findall(r'type="hidden" (?:value="[^"]*" )?name="(\w+)" value="([^"]*)"', page))
         token = re.search(r'name="token"[^>]*value="([^"]+)"', page)
@@ -109,3 +113,46 @@ def test_a_cancelled_order_frees_its_part_of_the_limit(mart: Mart) -> None:
 def test_a_buyer_without_an_organisation_is_told_what_to_do(app: Flask, client: FlaskClient, session: Session) -> None:
     sign_in(client, person(app, session, "buyer").email)
     assert client.get("/buyer/").status_code == 409
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_file_of_eighty_goods_becomes_an_order_of_eighty_lines(mart: Mart, build: Builder, kind: str) -> None:
+    coop = build.cooperative()
+    for number in range(80):
+        build.lot(build.sku(f"G-{number}", price_fen=10, cooperative=coop), at=coop, quantity=12)
+    build.commit()
+    form = read_sheet(io.BytesIO(mart.client.get(f"/buyer/sheet.{kind}").data), f"order.{kind}")
+    rows = [(row.cells[0], 1 if row.cells[0].startswith("G-") else "", *row.cells[2:]) for row in form[1:]]
+    assert len(rows) == 81
+    seen = mart.send("look", [], file=sheet_file(Table(form[0].cells, rows), kind))
+    assert seen.status_code == 200 and "¥96.00" in seen.text
+    assert len(re.findall(r'name="code" value="G-\d+"', seen.text)) == 80
+    placed = mart.send("place", [(f"G-{number}", "1") for number in range(80)], expected_total_fen="9600")
+    assert placed.status_code == 303
+    assert len(mart.session.scalars(select(Order)).one().lines) == 80
+
+
+def test_rows_of_a_file_that_cannot_be_taken_are_named_and_kept(mart: Mart) -> None:
+    rows = [("EGGS", "2"), ("EGGS", "two"), ("鸡蛋", "3"), ("NOBODY", "1"), *((f"X-{n}", "1") for n in range(110))]
+    seen = mart.send("look", [("EGGS", "1")], file=sheet_file(Table(("SKU", "Cases"), rows), "csv"))
+    assert seen.status_code == 422
+    assert re.findall(r"<li>\D*(\d+)\D*<code>(.+?)</code>", seen.text) == [("3", "EGGS\ttwo"), ("4", "鸡蛋\t3")]
+    assert re.search(r'name="cases" value="3"', seen.text), "what was typed and what was sent are one row"
+    box = re.search(r'<textarea[^>]*name="pasted"[^>]*>(.*?)</textarea>', seen.text, re.S)
+    assert box is not None
+    assert box[1].split("\n")[-12:] == [f"X-{n}\t1" for n in range(98, 110)] and 'id="too-many"' in seen.text
+
+
+def test_a_file_that_cannot_be_read_loses_nothing_that_was_typed(mart: Mart) -> None:
+    seen = mart.send("place", [("EGGS", "4")], expected_total_fen="48000", note="请放冷库门口",
+                     file=(io.BytesIO(b"PK\3\4nonsense"), "order.xlsx"))  # fmt: skip
+    assert seen.status_code == 422 and 'id="problem"' in seen.text
+    for kept in ("请放冷库门口", "PO-77", 'name="cases" value="4"'):
+        assert kept in seen.text
+    assert mart.session.scalars(select(Order)).all() == []
+
+
+def sheet_file(table: Table, kind: str) -> tuple[io.BytesIO, str]:
+    """A table as an upload."""
+    content = xlsx_file(table).read() if kind == "xlsx" else "".join(csv_lines(table)).encode()
+    return io.BytesIO(content), f"order.{kind}"
