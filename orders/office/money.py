@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -96,13 +96,14 @@ def paid_payment(session: Session, order_id: int) -> int:
 
 
 def ledger_table(session: Session) -> Table:
-    """The whole ledger, oldest first; its rows are read as they are written."""
+    """The whole ledger, oldest first; it is read while it is written, a piece at a time."""
+    return Table(COLUMNS, ledger_rows(session))
+
+
+def ledger_rows(session: Session) -> Iterator[tuple[object, ...]]:
+    """Every movement of money, a row at a time."""
     statement = (
         select(MoneyEntry, Order.number).outerjoin(Order, Order.id == MoneyEntry.order_id).order_by(MoneyEntry.at)
     )
-    entries = session.execute(statement.execution_options(yield_per=500))
-    rows = (
-        (entry.at, entry.kind, entry.ref, number, entry.payment_id, entry.amount_fen, entry.actor)
-        for entry, number in entries
-    )
-    return Table(COLUMNS, rows)
+    for entry, number in session.execute(statement.execution_options(yield_per=500)):
+        yield entry.at, entry.kind, entry.ref, number, entry.payment_id, entry.amount_fen, entry.actor
