@@ -23,6 +23,9 @@ pytestmark = [pytest.mark.full, pytest.mark.faults]
 CLIENTS, ORDERS_PER_SECOND = 10, 20
 SECONDS_OF_REPORT = 8
 MOST_SECONDS_TO_WAIT = 1.0
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'yarlung-migrate' AND wait_event_type = 'Lock'"
+)
 CLOCK = threading.Event()  # never set: it measures time that has to pass
 
 
@@ -58,15 +61,18 @@ def stall_of(shop: Shop, url: str, folder: Path, *options: str) -> tuple[float, 
         report.execute('SELECT count(*) FROM "order"')  # the transaction stays open: the report reads on
         looking = pool.submit(reader.look)
         migration = shop.children.start("migrate", PYTHON, "-m", "tests.faults.trial_migration", str(folder), *options)
-        CLOCK.wait(SECONDS_OF_REPORT)
-        waited = migration.poll() is None
-        report.rollback()
         try:
-            wait_until(lambda: migration.poll() is not None, 75, "the migration finds a gap")
+            wait_until(
+                lambda: shop.count(WAITING) or migration.poll() is not None, 120, "the migration wants the table"
+            )
+            CLOCK.wait(SECONDS_OF_REPORT)
+            assert migration.poll() is None, "the report stands in the way"
+            report.rollback()
+            wait_until(lambda: migration.poll() is not None, 120, "the migration finds a gap")
         finally:
+            report.rollback()
             reader.stopped.set()
         looking.result()
-    assert waited, "the report stood in the way"
     return reader.slowest, int(migration.returncode)
 
 
