@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 from flask import Flask, Response, abort, g, request
+from werkzeug.routing import IntegerConverter
 
 from shop.observability import current_request_id, follow_request
 
@@ -18,8 +19,15 @@ SECRET_PARTS = {"token", "key"}
 NOT_LOGGED = {"/healthz", "/livez", "/readyz", "/metrics"}
 
 
+class RowNumberConverter(IntegerConverter):
+    """The number of a row in an address; one with more digits than a bigint holds is the address of nothing."""
+
+    regex = r"\d{1,18}"
+
+
 def init_app(app: Flask) -> None:
     """Attach to every request; the first hook in and the last one out."""
+    app.url_map.converters["int"] = RowNumberConverter
     app.before_request(begin)
     app.before_request(know_no_nul)
     app.after_request(end)

@@ -7,7 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, current_app
 from marshmallow import fields
-from marshmallow.validate import ContainsOnly, Length
+from marshmallow.validate import Length, OneOf
 from sqlalchemy import select
 
 from orders.coop_stock import own_cooperative
@@ -38,9 +38,9 @@ class WebhookIn(Strict):
 
     url = Text(required=True, validate=Length(1, 500), metadata={"example": "https://machine.example/hooks"})
     events = fields.List(
-        fields.String(),
+        fields.String(validate=OneOf(list(EVENTS))),
         required=True,
-        validate=[Length(1, len(EVENTS)), ContainsOnly(list(EVENTS))],
+        validate=Length(1, len(EVENTS)),
         metadata={"description": ABOUT_EVENTS},
     )
     cooperative = Text(metadata={"description": "A cooperative's code"})

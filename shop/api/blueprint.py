@@ -33,7 +33,7 @@ ACCESS_PARAMETER = {
 }
 PROBLEM = {"$ref": "#/components/responses/Problem"}
 # What any call may answer besides its own refusals.
-ALWAYS = (429, 503)
+ALWAYS = (400, 429, 503)
 
 
 class ApiBlueprint(Blueprint):
@@ -65,7 +65,9 @@ class ApiBlueprint(Blueprint):
                 work = partial(dumped, schema, view, *args, **kwargs)
                 return answer_once(work, status, after)
 
-            return cast(View, self.doc(parameters=[KEY_PARAMETER])(self.response(status, schema)(once)))
+            # A key of a wrong length, and one that came before with another request, are refused everywhere.
+            documented = self.doc(parameters=[KEY_PARAMETER], responses={"409": PROBLEM, "422": PROBLEM})
+            return cast(View, documented(self.response(status, schema)(once)))
 
         return decorate
 

@@ -12,6 +12,7 @@ from flask_smorest import Api
 from shop.accounts.policy import SCOPES, allow
 from shop.api.blueprint import PREFIX, ApiBlueprint
 from shop.api.schemas import Names, Problem
+from shop.requests import RowNumberConverter
 
 VERSION = "1.0.0"
 ABOUT = """\
@@ -36,6 +37,7 @@ def init_app(app: Flask, rooms: Iterable[ApiBlueprint]) -> None:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = Api(app, spec_kwargs={"info": {"description": ABOUT}, "servers": [{"url": "/"}]})
+    api.register_converter(RowNumberConverter, row_number_shape)
     components = api.spec.components
     components.security_scheme(
         "token", {"type": "http", "scheme": "bearer", "description": "Scopes: " + ", ".join(f"`{s}`" for s in SCOPES)}
@@ -51,6 +53,11 @@ def init_app(app: Flask, rooms: Iterable[ApiBlueprint]) -> None:
         api.register_blueprint(room)
     app.register_blueprint(pages)
     app.extensions["api_document"] = api.spec
+
+
+def row_number_shape(_converter: RowNumberConverter) -> dict[str, Any]:
+    """A row's number in an address, as the document says it."""
+    return {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 
 
 @dataclass(frozen=True)

@@ -70,13 +70,18 @@ class Paging(Strict):
     )
 
 
-class Fault(Strict):
-    """One thing that was wrong; further figures (`available`, `most` …) stand beside it where they help."""
+class Fault(ma.Schema):
+    """One thing that was wrong; figures (`most`, `case_pack`, `total_fen` …) stand beside it where they help."""
+
+    class Meta:
+        unknown = ma.INCLUDE
 
     field = fields.String(metadata={"description": "The field, as a path: lines.0.quantity"})
     message = fields.String(metadata={"description": "What is wrong with it"})
     sku = fields.String()
     available = fields.Integer(metadata={"description": "Packs that may still be ordered"})
+    row = fields.Integer(metadata={"description": "Of a batch: which row, from 0"})
+    id = fields.String(metadata={"description": "Of a batch: the row's id"})
 
 
 class Problem(Strict):

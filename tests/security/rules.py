@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from flask import Flask
 from werkzeug.routing import Rule
+from werkzeug.routing.converters import NumberConverter
 
 PIVOT = Path(__file__).with_name("routes.yaml")
 NUMBER_OF_NOTHING = "987654321"
@@ -29,7 +30,7 @@ def path_of(rule: Rule) -> str:
 
 def kind_of(rule: Rule, argument: str) -> bool:
     """Whether the hole takes a number."""
-    return type(rule._converters[argument]).__name__ in {"IntegerConverter", "FloatConverter"}
+    return isinstance(rule._converters[argument], NumberConverter)
 
 
 def pivot() -> dict[str, Any]:
