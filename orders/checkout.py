@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import insert, select
-from sqlalchemy.dialects.postgresql import insert as insert_or_skip
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, contains_eager, lazyload, load_only
+from sqlalchemy.orm.attributes import set_committed_value
 
 from catalogue.by_weight import terms_of
 from catalogue.models import Counter, Product, Sku
@@ -19,7 +19,8 @@ from catalogue.stock.availability import promise
 from catalogue.stock.models import Channel
 from orders.bulk.credit import check_credit, lock_organisation
 from orders.lifecycle import start_order, tell
-from orders.models import DeliveryTariff, Order, OrderContact, OrderLine, Reservation
+from orders.models import DeliveryTariff, Order, OrderContact, OrderEvent
+from orders.order_rows import write_rows
 from orders.payments.methods import method_for
 from orders.payments.sync import open_payment
 from orders.pricing import PricedLine, Quote, Tariff, price
@@ -27,7 +28,6 @@ from orders.routing.problem import COLD, distance_m
 from orders.states import OrderStatus
 from shop import audit
 from shop.audit import Actor
-from shop.db import table_of
 from shop.errors import DomainError, Invalid
 
 MINUTES_TO_PAY = 30
@@ -114,22 +114,39 @@ class OrderDraft:
     means: str | None = None
 
 
+# The SKUs of an order as they are sold now, with what its answer says of them.
+ON_SALE = (
+    select(Sku)
+    .join(Sku.product)
+    .where(Sku.id.in_(bindparam("sku_ids", expanding=True)), Sku.active, Product.active)
+    .options(
+        load_only(Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack, Sku.per_kg_fen,
+                  Sku.weight_from_g, Sku.weight_to_g),
+        contains_eager(Sku.product).load_only(Product.names),
+    )
+    .execution_options(populate_existing=True)
+)  # fmt: skip
+
+
 def quote(session: Session, draft: OrderDraft) -> Quote:
     """Today's price of a draft. Raises Invalid with each line at fault."""
-    wanted = {line.sku_id: line.quantity for line in draft.lines}
-    if not wanted or len(wanted) != len(draft.lines) or len(wanted) > MOST_LINES:
+    return quote_of(session, draft, goods_of(session, draft))
+
+
+def goods_of(session: Session, draft: OrderDraft) -> dict[int, Sku]:
+    """The draft's SKUs that are on sale, by id. Raises Invalid for too few or too many, or one named twice."""
+    wanted = [line.sku_id for line in draft.lines]
+    if not wanted or len(wanted) != len(set(wanted)) or len(wanted) > MOST_LINES:
         raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
-    statement = (
-        select(Sku.id, Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack, Sku.per_kg_fen,
-               Sku.weight_from_g, Sku.weight_to_g)
-        .join(Product)
-        .where(Sku.id.in_(wanted), Sku.active, Product.active)
-    )  # fmt: skip
-    found = {row.id: row for row in session.execute(statement)}
+    return {sku.id: sku for sku in session.scalars(ON_SALE, {"sku_ids": wanted})}
+
+
+def quote_of(session: Session, draft: OrderDraft, goods: Mapping[int, Sku]) -> Quote:
+    """Today's price of a draft of these goods. Raises Invalid with each line at fault."""
     faults: list[dict[str, object]] = []
     lines = []
-    for sku_id, quantity in wanted.items():
-        row = found.get(sku_id)
+    for sku_id, quantity in ((line.sku_id, line.quantity) for line in draft.lines):
+        row = goods.get(sku_id)
         most = MOST_PACKS if draft.kind == "bulk" else row.max_per_order if row else 0
         if row is None:
             faults.append({"field": "lines", "sku_id": sku_id, "reason": "not_sold"})
@@ -158,10 +175,10 @@ def place_order(session: Session, draft: OrderDraft, *, placement_key: str, acto
     Raises InsufficientStock (nothing is held), PriceChanged, CounterClosed, OutsideDeliveryArea, CreditExceeded,
     Invalid.
     """
-    order, is_new = write_order(session, draft, placement_key=placement_key, actor=actor, now=now)
-    if is_new:
+    placed = write_order(session, draft, placement_key=placement_key, actor=actor, now=now)
+    if placed.is_new:
         hold_stock(session, draft)
-    return order
+    return placed.order
 
 
 def hold_stock(session: Session, draft: OrderDraft) -> None:
@@ -172,34 +189,47 @@ def hold_stock(session: Session, draft: OrderDraft) -> None:
     promise(session, {line.sku_id: line.quantity for line in draft.lines}, channel_of(draft.kind))
 
 
-def write_order(
-    session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime
-) -> tuple[Order, bool]:
-    """All of an order but its stock, which hold_stock() must take in the same transaction; False for an earlier one.
+@dataclass(frozen=True)
+class Placed:
+    """An order that was written, with the steps of its story; or an earlier one, with none."""
+
+    order: Order
+    story: tuple[OrderEvent, ...] = ()
+
+    @property
+    def is_new(self) -> bool:
+        return bool(self.story)
+
+
+def write_order(session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime) -> Placed:
+    """All of an order but its stock, which hold_stock() must take in the same transaction if it is new.
 
     Raises what place_order raises, but InsufficientStock.
     """
     if draft.kind == "bulk":
         earlier = bulk_order_placed_with(session, draft, placement_key)
         if earlier is not None:
-            return earlier, False
-    offer = quote(session, draft)
+            return Placed(earlier)
+    goods = goods_of(session, draft)
+    offer = quote_of(session, draft, goods)
     if draft.expected_total_fen is not None and draft.expected_total_fen != offer.total_fen:
         raise PriceChanged(errors=[{"total_fen": offer.total_fen}])
-    check_fulfilment(session, draft.fulfilment)
+    counter = check_fulfilment(session, draft.fulfilment)
     if draft.organisation_id is not None:
         check_credit(session, lock_organisation(session, draft.organisation_id), offer.total_fen)
     order, is_new = insert_order(session, draft, offer, placement_key, now)
     if not is_new:
-        return order, False
-    insert_parts(session, order, draft, offer)
+        return Placed(order)
+    set_committed_value(order, "pickup_counter", counter)
+    for line in order.lines:
+        set_committed_value(line, "sku", goods[line.sku_id])
+    story = tell(session, order, f"order.{order.status}")
     audit.record(session, actor, "order.placed", "order", order.id, after={"status": order.status})
     if order.status == OrderStatus.CONFIRMED:
         start_order(session, order, "placed")
     else:
         open_payment(session, order, draft.means, now)
-    session.flush()
-    return order, True
+    return Placed(order, (story,))
 
 
 def bulk_order_placed_with(session: Session, draft: OrderDraft, placement_key: str) -> Order | None:
@@ -218,19 +248,28 @@ def channel_of(kind: str) -> Channel:
     return Channel.ORIGIN if kind == "bulk" else Channel.COUNTERS
 
 
-def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> None:
-    """Raise CounterClosed or OutsideDeliveryArea when nobody could ever do this order."""
+COUNTER = (
+    select(Counter)
+    .where(Counter.id == bindparam("counter_id"))
+    .options(load_only(Counter.code, Counter.active), lazyload(Counter.hours))
+    .execution_options(populate_existing=True)
+)
+
+
+def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> Counter | None:
+    """The counter of a pickup. Raises CounterClosed or OutsideDeliveryArea when nobody could ever do this order."""
     if isinstance(fulfilment, Pickup):
-        active = session.scalar(select(Counter.active).where(Counter.id == fulfilment.counter_id))
-        if not active:
+        counter = session.scalar(COUNTER, {"counter_id": fulfilment.counter_id})
+        if counter is None or not counter.active:
             raise CounterClosed()
-        return
+        return counter
     counters = session.execute(
         select(Counter.lat, Counter.lng, Counter.radius_m, Counter.district).where(Counter.active, Counter.delivers)
     ).all()
     place = place_of(fulfilment, [(row.lat, row.lng, row.district) for row in counters])
     if place is None or not any(distance_m(row.lat, row.lng, *place) <= row.radius_m for row in counters):
         raise OutsideDeliveryArea(errors=[{"field": "district"}])
+    return None
 
 
 def place_of(
@@ -248,7 +287,7 @@ def place_of(
 def insert_order(
     session: Session, draft: OrderDraft, offer: Quote, placement_key: str, now: datetime
 ) -> tuple[Order, bool]:
-    """Insert the order row; False with the earlier order when this key has already placed one.
+    """Insert the order with its parts; False with the earlier order when this key has already placed one.
 
     A rival with the same key in flight makes the insert wait, so there is no gap between look and leap.
     """
@@ -256,6 +295,8 @@ def insert_order(
     if method is None:
         raise Invalid(_l("This way of paying is not offered"), errors=[{"field": "payment"}])
     pickup = draft.fulfilment if isinstance(draft.fulfilment, Pickup) else None
+    place = draft.fulfilment if isinstance(draft.fulfilment, Delivery) else Delivery("", "")
+    by_weight = [line.by_weight for line in offer.lines]
     waits = method.first_status == OrderStatus.AWAITING_PAYMENT
     values = {
         "kind": draft.kind,
@@ -275,11 +316,24 @@ def insert_order(
         "locale": draft.contact.locale,
         "note": draft.note,
         "expires_at": now + timedelta(minutes=MINUTES_TO_PAY) if waits else None,
+        "name": draft.contact.name,
+        "phone": draft.contact.phone,
+        "email": draft.contact.email,
+        "district": place.district,
+        "street": place.street,
+        "lat": place.lat,
+        "lng": place.lng,
+        "sku_ids": [line.sku_id for line in offer.lines],
+        "quantities": [line.quantity for line in offer.lines],
+        "prices_fen": [line.price_fen for line in offer.lines],
+        "per_kg_fen": [terms.per_kg_fen if terms else None for terms in by_weight],
+        "weights_from_g": [terms.from_g if terms else None for terms in by_weight],
+        "weights_to_g": [terms.to_g if terms else None for terms in by_weight],
+        "channel": channel_of(draft.kind).value,
     }
     while True:
         names = {"number": new_number(), "pickup_code": f"{secrets.randbelow(10**8):08d}"}
-        statement = insert_or_skip(Order).values(**values, **names).on_conflict_do_nothing().returning(Order)
-        order = session.execute(statement).scalar_one_or_none()
+        order = write_rows(session, values | names)
         if order is not None:
             return order, True
         earlier = session.execute(select(Order).where(Order.placement_key == placement_key)).scalar_one_or_none()
@@ -291,41 +345,3 @@ def new_number() -> str:
     """A random order number people can read aloud: YL-7K3D-9QMF (28^8, about 3.8 × 10^11 of them)."""
     letters = [secrets.choice(NUMBER_ALPHABET) for _ in range(8)]
     return f"YL-{''.join(letters[:4])}-{''.join(letters[4:])}"
-
-
-def columns_of(line: PricedLine) -> dict[str, int | None]:
-    """The columns that keep the terms of a line sold by weight, as they are today."""
-    terms = line.by_weight
-    if terms is None:
-        return {"per_kg_fen": None, "weight_from_g": None, "weight_to_g": None}
-    return {"per_kg_fen": terms.per_kg_fen, "weight_from_g": terms.from_g, "weight_to_g": terms.to_g}
-
-
-def insert_parts(session: Session, order: Order, draft: OrderDraft, offer: Quote) -> None:
-    """Contact, lines, promises and the first line of the order's story: one statement each."""
-    place = draft.fulfilment if isinstance(draft.fulfilment, Delivery) else Delivery("", "")
-    contact = draft.contact
-    session.execute(
-        insert(table_of(OrderContact)).values(
-            order_id=order.id, name=contact.name, phone=contact.phone, email=contact.email,
-            district=place.district, street=place.street, lat=place.lat, lng=place.lng,
-        )
-    )  # fmt: skip
-    rows = [
-        {"order_id": order.id, "position": index, "sku_id": line.sku_id, "quantity": line.quantity,
-         "price_fen": line.price_fen, **columns_of(line)}
-        for index, line in enumerate(offer.lines, 1)
-    ]  # fmt: skip
-    ids = session.execute(
-        insert(table_of(OrderLine)).returning(OrderLine.id, OrderLine.sku_id, sort_by_parameter_order=True), rows
-    ).all()
-    quantities = {line.sku_id: line.quantity for line in offer.lines}
-    session.execute(
-        insert(table_of(Reservation)),
-        [
-            {"order_line_id": line_id, "order_id": order.id, "sku_id": sku_id, "channel": channel_of(draft.kind).value,
-             "quantity": quantities[sku_id], "held": quantities[sku_id]}
-            for line_id, sku_id in ids
-        ],
-    )  # fmt: skip
-    tell(session, order, f"order.{order.status}")

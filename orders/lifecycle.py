@@ -23,7 +23,7 @@ from shop import audit
 from shop.audit import Actor
 from shop.db import table_of
 from shop.errors import WrongState
-from shop.outbox import emit, emit_all
+from shop.outbox import NewJob, emit, emit_all, emit_jobs
 
 EXPIRY = Actor("expiry")
 # The statuses whose arrival a customer is told of by mail.
@@ -37,32 +37,30 @@ class CannotCancel(WrongState):
     title = _l("This order can no longer be cancelled")
 
 
-def tell(session: Session, order: Order, kind: str, **data: Any) -> None:
+def tell(session: Session, order: Order, kind: str, **data: Any) -> OrderEvent:
     """Add a step to the story the customer reads; the machines of an organisation hear of it too."""
-    tell_all(session, order, kind, [data])
+    return tell_orders(session, [(order, kind, data)])[0]
 
 
-def tell_all(session: Session, order: Order, kind: str, steps: Sequence[dict[str, Any]]) -> None:
-    """Several steps of one kind at once."""
-    tell_orders(session, [(order, kind, data) for data in steps])
+def tell_orders(session: Session, told: Sequence[tuple[Order, str, dict[str, Any]]]) -> list[OrderEvent]:
+    """Steps of many orders at once, as (order, kind, data): one statement, and one for each that machines hear of.
 
-
-def tell_orders(session: Session, told: Sequence[tuple[Order, str, dict[str, Any]]]) -> None:
-    """Steps of many orders at once, as (order, kind, data): one statement, and one for each that machines hear of."""
+    They come back as they were written, for whoever shows them now.
+    """
     events = table_of(OrderEvent)
     rows = [{"order_id": order.id, "kind": kind, "data": data} for order, kind, data in told]
     if not rows:
-        return
-    loud = [order.organisation_id is not None and kind in EVENTS for order, kind, _ in told]
-    if not any(loud):
-        session.execute(insert(events), rows)
-        return
-    written = insert(events).returning(events.c.id, sort_by_parameter_order=True)
-    ids = session.execute(written, rows).scalars().all()
-    for event_id, (order, kind, data), is_loud in zip(ids, told, loud, strict=True):
-        if is_loud:
+        return []
+    writing = insert(events).returning(events.c.id, events.c.at, sort_by_parameter_order=True)
+    written = [
+        OrderEvent(id=event_id, at=at, **row)
+        for (event_id, at), row in zip(session.execute(writing, rows), rows, strict=True)
+    ]
+    for step, (order, kind, data) in zip(written, told, strict=True):
+        if order.organisation_id is not None and kind in EVENTS:
             message = {"number": order.number, "status": order.status, "po_number": order.po_number, **data}
-            announce(session, kind, str(event_id), message.copy, organisation_id=order.organisation_id)
+            announce(session, kind, str(step.id), message.copy, organisation_id=order.organisation_id)
+    return written
 
 
 def move_order(session: Session, order: Order, to: OrderStatus, actor: Actor, now: datetime) -> None:
@@ -106,8 +104,13 @@ def confirm_order(session: Session, order: Order, actor: Actor, now: datetime) -
 
 def start_order(session: Session, order: Order, why: str) -> None:
     """Have counters found for a confirmed order, and its customer told."""
-    emit(session, "order.route", f"{order.id}:{why}", {"order_id": order.id})
-    emit(session, "order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"})
+    emit_jobs(
+        session,
+        [
+            NewJob("order.route", f"{order.id}:{why}", {"order_id": order.id}),
+            NewJob("order.mail", f"{order.id}:confirmed", {"order_id": order.id, "kind": "confirmed"}),
+        ],
+    )
 
 
 def reinstate_order(session: Session, order: Order, actor: Actor) -> None:

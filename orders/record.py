@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
-from sqlalchemy.orm import Session, joinedload, lazyload, load_only, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.sql.base import ExecutableOption
 
-from catalogue.models import Counter, Product, Sku
+from catalogue.models import Counter, Sku
 from catalogue.stock.models import StockLevel
+from orders.checkout import Placed
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.history import GONE
 from orders.models import Order, OrderEvent, OrderLine
@@ -53,21 +54,13 @@ def order_record(session: Session, order: Order) -> OrderRecord:
     )
 
 
-def placed_record(session: Session, order: Order) -> OrderRecord:
-    """An order as it was placed a moment ago in this transaction: no part, one step, nothing paid. Three queries."""
-    load = (
-        joinedload(Order.contact),
-        joinedload(Order.pickup_counter).options(load_only(Counter.code), lazyload(Counter.hours)),
-        selectinload(Order.lines).options(
-            joinedload(OrderLine.sku).options(load_only(Sku.code), joinedload(Sku.product).load_only(Product.names))
-        ),
-    )
-    reread(session, order, *load)
-    story = select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id)
+def placed_record(placed: Placed) -> OrderRecord:
+    """An order as it was written a moment ago in this transaction: no part, one step, nothing paid. No query."""
+    order = placed.order
     return OrderRecord(
         order=order,
         fulfilments=(),
-        timeline=session.execute(story).scalars().all(),
+        timeline=placed.story,
         payment=PaymentStanding(order.payment_method, status_of(0, 0, over=False), 0, 0, expires_at=order.expires_at),
         pickup_code=order.pickup_code,
         can_cancel=OrderStatus(order.status) in CANCELLABLE,

@@ -7,17 +7,18 @@ is due, so a killed worker, a flushed broker or a crash between commit and publi
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from shop.db import Base, HasId, table_of
+from shop.db import Base, HasId
 from shop.observability import current_request_id
 
 
@@ -60,13 +61,40 @@ def emit_all(
     session: Session, topic: str, payloads: Mapping[str, dict[str, Any]], *, at: datetime | None = None
 ) -> None:
     """Record that `topic` must be worked on for every key, once per key; `payloads` by key. One round trip."""
-    when = {"next_at": at} if at is not None else {}
+    emit_jobs(session, [NewJob(topic, key, payload) for key, payload in payloads.items()], at=at)
+
+
+@dataclass(frozen=True)
+class NewJob:
+    """Work to be recorded: what is done, under which key once, and with what (ids only)."""
+
+    topic: str
+    key: str
+    payload: dict[str, Any]
+
+
+def emit_jobs(session: Session, jobs: Sequence[NewJob], *, at: datetime | None = None) -> None:
+    """Record work of several topics, once per topic and key. One round trip."""
+    if not jobs:
+        return
     request_id = current_request_id()
-    rows = [
-        {"topic": topic, "dedupe_key": key, "payload": payload, "request_id": request_id, **when}
-        for key, payload in payloads.items()
-    ]
-    if rows:
-        statement = insert(table_of(Job)).on_conflict_do_nothing(index_elements=["topic", "dedupe_key"])
-        session.execute(statement, rows)
-        session.info["jobs_emitted"] = True
+    session.execute(
+        EMIT,
+        {
+            "topics": [job.topic for job in jobs],
+            "keys": [job.key for job in jobs],
+            "payloads": [json.dumps(job.payload) for job in jobs],
+            "request_id": request_id,
+            "at": at,
+        },
+    )
+    session.info["jobs_emitted"] = True
+
+
+EMIT = sa.text(
+    "INSERT INTO job (topic, dedupe_key, payload, request_id, next_at)"
+    " SELECT topic, dedupe_key, payload, :request_id, coalesce(CAST(:at AS timestamptz), now())"
+    "   FROM unnest(CAST(:topics AS text[]), CAST(:keys AS text[]), CAST(:payloads AS jsonb[]))"
+    "        AS wanted (topic, dedupe_key, payload)"
+    " ON CONFLICT (topic, dedupe_key) DO NOTHING"
+)

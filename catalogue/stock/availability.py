@@ -47,6 +47,12 @@ def promise(session: Session, wanted: Mapping[int, int], channel: Channel) -> No
     Call it last in a transaction: the hot rows are then locked for one round trip and the commit.
     Raises InsufficientStock naming every line that cannot be had.
     """
+    taking = {"skus": list(wanted), "packs": list(wanted.values()), "channel": channel.value}
+    taken = len(session.execute(TAKE, taking).all())
+    if taken == len(wanted):
+        return
+    if taken:
+        raise RuntimeError(f"{taken} of {len(wanted)} SKUs were promised: all or none is the rule")
     left = lock_available(session, wanted, channel)
     short = {sku_id: packs for sku_id, packs in wanted.items() if left.get(sku_id, 0) < packs}
     if short:
@@ -57,7 +63,29 @@ def promise(session: Session, wanted: Mapping[int, int], channel: Channel) -> No
                 for sku_id, packs in short.items()
             ]
         )
+    # Somebody gave packs back between the two looks; now the rows are ours.
     add_to_available(session, {sku_id: -packs for sku_id, packs in wanted.items()}, channel)
+
+
+# Lock in SKU order, look, take all or nothing: in one statement, so that the rows wait for no round trip.
+TAKE = sa.text(
+    """
+    WITH wanted AS (
+        SELECT * FROM unnest(CAST(:skus AS bigint[]), CAST(:packs AS bigint[])) AS wanted (sku_id, packs)
+    ), locked AS MATERIALIZED (
+        SELECT sku_id, available FROM availability
+         WHERE sku_id = ANY (CAST(:skus AS bigint[])) AND channel = :channel
+         ORDER BY sku_id
+           FOR UPDATE
+    )
+    UPDATE availability SET available = availability.available - wanted.packs
+      FROM locked JOIN wanted USING (sku_id)
+     WHERE availability.sku_id = locked.sku_id AND availability.channel = :channel
+       AND NOT EXISTS (
+           SELECT FROM wanted LEFT JOIN locked USING (sku_id) WHERE coalesce(locked.available, 0) < wanted.packs)
+    RETURNING availability.sku_id
+    """
+)
 
 
 def give_back(session: Session, packs: Mapping[int, int], channel: Channel) -> None:

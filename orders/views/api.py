@@ -14,7 +14,15 @@ from catalogue.models import Counter, Sku
 from orders.access import access_key, check_access_key
 from orders.bulk.place import BulkWish, place_bulk_order
 from orders.bulk.quick_order import WantedRow, quick_lines
-from orders.checkout import Contact, Delivery, DraftLine, OrderDraft, Pickup, hold_stock, write_order
+from orders.checkout import (
+    Contact,
+    Delivery,
+    DraftLine,
+    OrderDraft,
+    Pickup,
+    hold_stock,
+    write_order,
+)
 from orders.history import find_order
 from orders.lifecycle import cancel_order
 from orders.models import Order
@@ -114,7 +122,8 @@ def place(data: dict[str, Any]) -> dict[str, Any]:
     if data["payment"]["method"] == "stripe" and payment_gateway() is None:
         raise Invalid(errors=[{"field": "payment.method", "message": "This shop takes no money online yet."}])
     if data["payment"]["method"] == "on_account":
-        return told_to_buyer(place_on_account(data))
+        ordered = place_on_account(data)
+        return told_to_buyer(order_record(db.session(), ordered))
     person = current_person()
     draft = OrderDraft(
         lines=lines_wanted(data["lines"]),
@@ -125,9 +134,9 @@ def place(data: dict[str, Any]) -> dict[str, Any]:
         note=data["note"],
         expected_total_fen=data.get("expected_total_fen"),
     )
-    order, _ = write_order(db.session(), draft, placement_key=new_key(), actor=current_actor(), now=utcnow())
-    told = told_to_buyer(order)
-    # Last: what stands in the answer is read before the hot rows are locked.
+    written = write_order(db.session(), draft, placement_key=new_key(), actor=current_actor(), now=utcnow())
+    told = told_to_buyer(placed_record(written))
+    # Last: nothing more is to be done once the hot rows are locked.
     hold_stock(db.session(), draft)
     return told
 
@@ -137,10 +146,11 @@ def new_key() -> str:
     return f"api:{secrets.token_urlsafe(24)}"
 
 
-def told_to_buyer(order: Order) -> dict[str, Any]:
+def told_to_buyer(record: OrderRecord) -> dict[str, Any]:
     """A new order with the key that opens it."""
-    current_app.logger.info("order placed", extra={"order": order.number})
-    return placed(placed_record(db.session(), order), access_key(order.number))
+    number = record.order.number
+    current_app.logger.info("order placed", extra={"order": number})
+    return placed(record, access_key(number))
 
 
 def place_on_account(data: dict[str, Any]) -> Order:

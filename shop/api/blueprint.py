@@ -57,12 +57,14 @@ class ApiBlueprint(Blueprint):
         where it may complete the answer; an answer given again is completed again.
         """
 
+        shape = schema()  # made once: a schema copies all its fields when it is made
+
         def decorate(view: View) -> View:
             @wraps(view)
             def once(*args: Any, **kwargs: Any) -> Response:
                 if before is not None:
                     before(*args, **kwargs)
-                work = partial(dumped, schema, view, *args, **kwargs)
+                work = partial(dumped, shape, view, *args, **kwargs)
                 return answer_once(work, status, after)
 
             # A key of a wrong length, and one that came before with another request, are refused everywhere.
@@ -72,9 +74,9 @@ class ApiBlueprint(Blueprint):
         return decorate
 
 
-def dumped(schema: type[ma.Schema], view: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
-    """What the view answers, in the schema's shape."""
-    return cast("dict[str, Any]", schema().dump(view(*args, **kwargs)))
+def dumped(shape: ma.Schema, view: Callable[..., Any], *args: Any, **kwargs: Any) -> dict[str, Any]:
+    """What the view answers, in that shape."""
+    return cast("dict[str, Any]", shape.dump(view(*args, **kwargs)))
 
 
 def door(*who: str, scope: str | None = None, refuses: tuple[int, ...] = ()) -> Callable[[View], View]:

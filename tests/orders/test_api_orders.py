@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from catalogue.models import Counter, Sku
 from orders.check import faults
 from orders.models import Order
+from shop.db import db
 from tests.accounts.people import api_key, person
 from tests.builders import Builder
 
@@ -70,6 +71,25 @@ def test_a_guest_places_reads_and_cancels_an_order(client: FlaskClient, session:
     assert (again.status_code, again.json["code"]) == (409, "cannot_cancel")
     assert client.get("/api/v1/products").json["items"][0]["skus"][0]["available"] == 10
     assert faults(session) == []
+
+
+def test_an_order_of_three_lines_takes_eleven_statements_and_is_answered_as_it_is_read_afterwards(
+    app: Flask, client: FlaskClient, build: Builder
+) -> None:
+    counter = build.counter(code="WH-1")
+    codes = [build.lot(build.sku(code=code), at=counter, quantity=5).sku.code for code in ("EGG", "YAK", "BARLEY")]
+    build.commit()
+    asked: list[str] = []
+    with app.app_context():
+        sa.event.listen(db.engine, "before_cursor_execute", lambda _c, _u, statement, *_: asked.append(statement))
+    order = wish(lines=[{"sku": code, "quantity": index} for index, code in enumerate(codes, 1)])
+    answer = client.post("/api/v1/orders", json=order, headers={"Idempotency-Key": "three-lines"})
+    assert answer.status_code == 201
+    assert len(asked) <= 11, asked
+    placed = dict(answer.json)
+    key = placed.pop("access_key")
+    del placed["payment"]["client_secret"]
+    assert placed == client.get(f"/api/v1/orders/{placed['number']}", headers={"X-Access-Key": key}).json
 
 
 def test_too_many_packs_name_what_is_left_and_hold_nothing(client: FlaskClient, eggs: Sku) -> None:
