@@ -22,7 +22,6 @@ ENV PATH=/opt/shop/bin:$PATH \
     APP_ENV=production
 USER shop
 EXPOSE 8000
-# Granian answers SIGTERM by finishing what it has begun; two processes of eight threads, as many as each
-# process has database connections.
-CMD ["granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", "--no-ws", "--backlog", "512", \
-     "--workers", "2", "--blocking-threads", "12", "--respawn-failed-workers", "--workers-kill-timeout", "30", "wsgi:app"]
+# It answers SIGTERM by finishing what it has begun; two processes, each with eight threads for pages, as many as it
+# has database connections, and four for open streams.
+CMD ["python", "-m", "shop.web_server", "--host", "0.0.0.0", "--port", "8000", "--seconds-to-finish", "30"]

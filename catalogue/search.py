@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 
-from pypinyin import lazy_pinyin, load_single_dict
 from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
@@ -15,9 +15,6 @@ from catalogue.models import Product
 WORD = re.compile(r"[a-z0-9]+|[\u4e00-\u9fff]+|[\u0f40-\u0fbc]+")
 MOST_WORDS = 12
 LONGEST_QUERY = 100
-
-# Alone the character is more often read cáng (to hide); what stands on our shelves is zàng, of Tibet.
-load_single_dict({ord("藏"): "zàng,cáng"})
 
 
 def words_of(text: str) -> list[str]:
@@ -31,13 +28,23 @@ def words_of(text: str) -> list[str]:
     return found
 
 
+@cache
+def reader() -> Callable[[str], list[str]]:
+    """What reads Chinese aloud. Its 55 MB are loaded where goods are written, not where they are sought."""
+    from pypinyin import lazy_pinyin, load_single_dict
+
+    # Alone the character is more often read cáng (to hide); what stands on our shelves is zàng, of Tibet.
+    load_single_dict({ord("藏"): "zàng,cáng"})
+    return lazy_pinyin
+
+
 def index_words(names: Iterable[str], aliases: Iterable[str]) -> str:
     """Everything a product is found by: its words, its pinyin joined and by syllable, its initials, from each start."""
     found: dict[str, None] = {}
     for text in [*names, *aliases]:
         found.update(dict.fromkeys(words_of(text)))
         chinese = "".join(run for run in WORD.findall(text) if "\u4e00" <= run[0] <= "\u9fff")
-        syllables = [one.lower() for one in lazy_pinyin(chinese)]
+        syllables = [one.lower() for one in reader()(chinese)]
         for start in range(len(syllables)):
             rest = syllables[start:]
             found.update(dict.fromkeys(("".join(rest), rest[0], "".join(one[0] for one in rest))))

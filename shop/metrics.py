@@ -24,7 +24,7 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def share_folder() -> None:
-    """Let the processes of one web server count together: a folder named after the server's first process.
+    """Let the processes of one web server count together: a folder named after its first, which loads this for all.
 
     Must run before prometheus_client is imported, which decides then where its numbers live.
     """
@@ -34,7 +34,7 @@ def share_folder() -> None:
     for old in root.glob(f"yarlung-metrics-{os.getuid()}-*"):
         if not Path("/proc", old.name.rsplit("-", 1)[1]).exists():
             shutil.rmtree(old, ignore_errors=True)
-    folder = root / f"yarlung-metrics-{os.getuid()}-{os.getppid()}"
+    folder = root / f"yarlung-metrics-{os.getuid()}-{os.getpid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     os.environ[FOLDER] = str(folder)
 

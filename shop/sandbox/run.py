@@ -110,11 +110,9 @@ def start_processes(shop: Shop) -> None:
 
 
 def web_command(port: str) -> list[str]:
-    """Granian over wsgi.py: two processes, each with eight threads for pages, as many as it has database connections,
-    and four for open streams (`WEB_THREADS`, `LIVE_STREAMS`)."""
-    server = f"-m granian --interface wsgi --host 127.0.0.1 --port {port} --no-ws --backlog 512"
-    processes = "--workers 2 --blocking-threads 12 --respawn-failed-workers --workers-kill-timeout 15"
-    return [PYTHON, *server.split(), *processes.split(), "wsgi:app"]
+    """The web server: two processes, each with eight threads for pages, as many as it has database connections, and
+    four for open streams (`WEB_THREADS`, `LIVE_STREAMS`)."""
+    return [PYTHON, "-m", "shop.web_server", "--host", "127.0.0.1", "--port", port, "wsgi:app"]
 
 
 def worker_command(name: str, queues: str, processes: int) -> list[str]:
