@@ -38,14 +38,17 @@ from orders.views.api_webhooks import api as webhooks_api
 from orders.views.buyer import buyer
 from orders.views.buyer_invoices import buyer_invoices
 from orders.views.coop import coop
+from orders.views.coop_consignments import coop_consignments
 from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
+from orders.views.counter_consignments import counter_consignments
 from orders.views.counter_day import counter_day
 from orders.views.counter_picking import counter_picking
 from orders.views.counter_substitutes import counter_substitutes
 from orders.views.notices import notices
 from orders.views.office import office
 from orders.views.office_bank import office_bank
+from orders.views.office_consignments import office_consignments
 from orders.views.office_invoices import office_invoices
 from orders.views.office_money import office_money
 from orders.views.office_orders import office_orders
@@ -170,14 +173,17 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(counter_picking)
     app.register_blueprint(counter_day)
     app.register_blueprint(counter_substitutes)
+    app.register_blueprint(counter_consignments)
     app.register_blueprint(coop)
     app.register_blueprint(coop_sheets)
+    app.register_blueprint(coop_consignments)
     app.register_blueprint(buyer)
     app.register_blueprint(buyer_invoices)
     app.register_blueprint(office)
     app.register_blueprint(office_orders)
     app.register_blueprint(office_routing)
     app.register_blueprint(office_days)
+    app.register_blueprint(office_consignments)
     app.register_blueprint(office_money)
     app.register_blueprint(office_invoices)
     app.register_blueprint(office_bank)

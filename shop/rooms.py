@@ -34,12 +34,14 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
     "counter": (
         (_l("Queue"), "counter.board"),
         (_l("Pick round"), "counter_picking.wave"),
+        (_l("Consignments"), "counter_consignments.consignments"),
         (_l("Day’s close"), "counter_day.close"),
     ),
     "coop": (
         (_l("My stock"), "coop.home"),
         (_l("Receive a lot"), "coop.receive"),
         (_l("Send a file"), "coop_sheets.sheet"),
+        (_l("Consignments"), "coop_consignments.consignments"),
         (_l("Notices"), "coop.notices"),
         (_l("What sold"), "coop.sold"),
     ),
@@ -54,6 +56,8 @@ PAGES: dict[str, tuple[tuple[Any, str], ...]] = {
         (_l("Search"), "office_search.search"),
         (_l("Orders"), "office_orders.orders"),
         (_l("Routing"), "office_routing.weights"),
+        (_l("Consignments"), "office_consignments.consignments"),
+        (_l("Reorder points"), "office_consignments.points"),
         (_l("Products"), "office_goods.products"),
         (_l("SKUs and prices"), "office_goods.skus"),
         (_l("Stock movements"), "office_places.stock"),
