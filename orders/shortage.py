@@ -104,7 +104,9 @@ def change_level(
         return False
     remains = level.on_hand + difference
     if remains < level.reserved:
-        take_back(session, least_needed(session, level_id, level.reserved - remains), "counted", actor, now)
+        # What is meant for a consignment gives way before what a customer was promised.
+        needed = level.reserved - remains - release_on(session, [level_id], actor.name)
+        take_back(session, least_needed(session, level_id, needed), "counted", actor, now)
     lot = session.get_one(Lot, place.lot_id)
     if difference < 0 and lot.sellable:
         cover_loss(session, place.sku_id, Channel(place.channel), -difference, actor, now)

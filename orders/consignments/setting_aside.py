@@ -114,14 +114,16 @@ def lock_consignments_on(session: Session, level_ids: Sequence[int]) -> None:
     )
 
 
-def release_on(session: Session, level_ids: Sequence[int], actor: str) -> None:
-    """Take whatever is set aside on these levels off them: there is less than was thought, or the lot may not go."""
+def release_on(session: Session, level_ids: Sequence[int], actor: str) -> int:
+    """Take whatever is set aside on these levels off them (less is there, or the lot may not go); how many packs."""
     statement = (
         select(ConsignmentLot)
         .where(ConsignmentLot.level_id.in_(level_ids), ConsignmentLot.state == LotState.SET_ASIDE.value)
         .order_by(ConsignmentLot.id)
     )
-    release(session, session.execute(statement).scalars().all(), actor)
+    lots = session.execute(statement).scalars().all()
+    release(session, lots, actor)
+    return sum(lot.quantity for lot in lots)
 
 
 def set_aside_packs(session: Session, consignment_id: int) -> dict[int, int]:

@@ -69,7 +69,7 @@ class Elsewhere:
 
 def masked(name: str, phone: str) -> str:
     """'王* 1234': enough to call somebody to the desk, not enough to find them."""
-    return f"{name[:1]}* {phone[-4:]}" if name else ""
+    return f"{name[:1]}* {phone[-4:]}" if name or phone else ""
 
 
 def board(session: Session, counter_ids: set[int] | None, now: datetime) -> Sequence[Ticket]:

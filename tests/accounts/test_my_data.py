@@ -72,7 +72,8 @@ def test_the_copy_holds_everything_and_asks_for_the_password(
         ("cancelled", NAME), ("confirmed", NAME)
     }  # fmt: skip
     assert told["orders"][1]["lines"][0] | {"names": None} == {
-        "sku": "EGGS", "names": None, "quantity": 2, "cancelled": 0, "price_fen": 2500, "total_fen": 5000
+        "sku": "EGGS", "names": None, "quantity": 2, "cancelled": 0, "price_fen": 2500, "total_fen": 5000,
+        "per_kg_fen": None, "weighed_g": 0,
     }  # fmt: skip
     assert [row["number"] for row in rows] == [one["number"] for one in told["orders"]]
 

@@ -53,7 +53,7 @@ def test_a_guest_places_reads_and_cancels_an_order(client: FlaskClient, session:
     assert placed["payment"] == due | {"intent": None, "client_secret": None, "expires_at": None}
     assert placed["lines"] == [
         {"sku": "EGG-30", "names": placed["lines"][0]["names"], "quantity": 2, "cancelled": 0, "price_fen": 4_500,
-         "total_fen": 9_000}
+         "total_fen": 9_000, "by_weight": None, "weighed_packs": 0, "weighed_g": 0}
     ]  # fmt: skip
     address, key = f"/api/v1/orders/{placed['number']}", {"X-Access-Key": placed["access_key"]}
     assert client.get(address).status_code == 404

@@ -48,7 +48,7 @@ def test_a_counters_capacity_and_hours_change_and_are_audited(
     page = office.get(f"/office/counters/{counter.id}").text
     edit_sign, hours_sign = signs(page)
     form = {"names-zh": "北湖专柜", "street-zh": "北湖路", "capacity": "80", "radius_m": "6000", "cut_off": "19:30",
-            "email": "", "phone": "", "active": "y", "seen": edit_sign}  # fmt: skip
+            "hold_hours": "72", "email": "", "phone": "", "active": "y", "seen": edit_sign}  # fmt: skip
     assert post(office, f"/office/counters/{counter.id}", **form).status_code == 303
     hours = {f"{name}-{day}": at for day in range(6) for name, at in (("opens", "10:00"), ("closes", "18:00"))}
     assert post(office, f"/office/counters/{counter.id}/hours", **hours, seen=hours_sign).status_code == 303

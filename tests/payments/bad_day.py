@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from orders.checkout import Contact, DraftLine, OrderDraft, Pickup, place_order
 from orders.lifecycle import cancel_order
 from orders.models import Order, OrderLine
-from orders.office.money import give_back_packs
+from orders.office.giving_back import give_back_goods
 from orders.payments.cashier import play
 from orders.payments.gateway import GatewayDown, GatewayRefused
 from orders.payments.models import Payment, Refund
@@ -227,7 +227,7 @@ class BadDay:
                 session = db.session()
                 together.wait(30)
                 try:
-                    give = lambda: give_back_packs(session, order_id, packs, "", CLERK, utcnow())  # noqa: E731
+                    give = lambda: give_back_goods(session, order_id, packs, {}, "", CLERK, utcnow())  # noqa: E731
                     in_transaction(session, give, tries=10)
                 except DomainError:
                     self.refused_clerks += 1
