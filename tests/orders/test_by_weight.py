@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -33,6 +33,7 @@ KG = st.integers(1, 500_000)
 GRAMS = st.integers(1, 100_000)
 
 
+@settings(deadline=None)
 @given(KG, GRAMS, GRAMS, st.lists(GRAMS, max_size=30))
 def test_weighed_packs_never_cost_more_than_was_charged_and_add_up_to_the_fen(
     per_kg: int, one: int, other: int, packs: list[int]
@@ -45,6 +46,7 @@ def test_weighed_packs_never_cost_more_than_was_charged_and_add_up_to_the_fen(
     assert all(abs(1000 * price_of_weight(per_kg, grams) - per_kg * grams) <= 500 for grams in packs)
 
 
+@settings(deadline=None)
 @given(KG, GRAMS, GRAMS)
 def test_more_grams_never_cost_less(per_kg: int, one: int, other: int) -> None:
     assert price_of_weight(per_kg, min(one, other)) <= price_of_weight(per_kg, max(one, other))
