@@ -13,9 +13,9 @@ from shop.sheets.read import SheetRow
 
 
 def spoken(text: str) -> str:
-    """A word as it is compared: without case, width, spaces, or the remark in brackets behind it."""
+    """A word as it is compared: without case, width, spaces, remark in brackets, or Tibetan's full stop."""
     plain = unicodedata.normalize("NFKC", text).partition("(")[0]
-    return "".join(plain.split()).casefold()
+    return "".join(plain.split()).rstrip("།་").casefold()
 
 
 def in_every_language(words: Mapping[str, Any]) -> dict[str, str]:
