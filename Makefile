@@ -23,7 +23,7 @@ shop: setup $(CATALOGUES) ## the command line: make shop ARGS="check"
 	@exec $(BIN)/python -m shop.sandbox.command shop $(ARGS)
 
 test: lint browser ## everything a change must pass; make test ARGS="tests/orders -x" for a part of the tests
-	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
 
 faults: setup-dev browser $(CATALOGUES) ## the experiments of docs/reliability.md in full size, with a table of figures; ARGS go to pytest
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 $(ARGS)
@@ -43,7 +43,7 @@ lint: setup-dev $(CATALOGUES) ## style, types, floors, migrations and translatio
 	@$(MAKE) --no-print-directory migrations-check
 
 migrations-check: setup-dev ## apply all migrations to an empty database and compare it with the models
-	@PROCESS_ROLE=migrate $(BIN)/python -m shop.sandbox.command --scratch bash -euc 'shop migrate && flask --app wsgi db check'
+	@PROCESS_ROLE=migrate $(BIN)/python -m shop.sandbox.command --scratch shop migrate --check
 
 fmt: setup-dev ## put the code into shape
 	@$(BIN)/ruff check --quiet --fix --exit-zero $(CODE)

@@ -7,7 +7,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from flask import Flask
-from flask_migrate import Migrate
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -87,7 +86,6 @@ from shop.sandbox import views as sandbox
 PROJECT = Path(__file__).resolve().parent.parent
 
 csrf = CSRFProtect()
-migrate = Migrate()
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -102,7 +100,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     configure(app, settings)
     db.init_app(app)
     app.teardown_appcontext(let_go)  # runs before the library's own clean-up: the last registered is the first
-    migrate.init_app(app, db, directory=str(PROJECT / "shop" / "migrations"))
     requests.init_app(app)
     # Before the check of forms, so that forged ones are counted too.
     ratelimits.init_app(app, settings)

@@ -80,13 +80,23 @@ def shop() -> None:
 
 
 @shop.command()
+@click.option("--check", is_flag=True, help="Compare the tables with the models afterwards; a difference is an error.")
 @with_appcontext
-def migrate() -> None:
+def migrate(check: bool) -> None:
     """Bring the tables up to date. Waits briefly for locks and tries again, so the shop never queues behind it."""
-    from flask_migrate import upgrade
+    from shop import migrating
+
+    bring_up_to_date()
+    if check:
+        migrating.check()
+
+
+def bring_up_to_date() -> None:
+    """Run the migrations; while a table is in use, try again for a minute."""
     from sqlalchemy.exc import OperationalError
 
     from shop.db import sqlstate
+    from shop.migrating import upgrade
 
     deadline = time.monotonic() + SECONDS_TO_FIND_A_GAP
     while True:

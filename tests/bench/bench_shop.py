@@ -111,10 +111,9 @@ def bench() -> Iterator[Bench]:
 
 def fill(url: str, redis_url: str) -> None:
     """Tables, goods and counters."""
-    from flask_migrate import upgrade
-
     from catalogue.seed.demo import seed_shop
     from catalogue.seed.scale import grow_catalogue
+    from shop.migrating import upgrade
 
     app = create_app(settings_for(url, redis_url))
     with app.app_context():

@@ -8,12 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from flask_migrate import upgrade
-
 from catalogue.seed.demo import seed_shop
 from orders.check import INVARIANTS
 from shop.app import create_app
 from shop.db import db
+from shop.migrating import upgrade
 from shop.sandbox.postgres import Postgres
 from tests.conftest import settings_for
 from tests.faults.guests import Guest

@@ -18,12 +18,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from flask_migrate import upgrade
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 from shop.app import create_app
 from shop.db import db
+from shop.migrating import upgrade
 from shop.sandbox.folder import PROJECT
 from shop.sandbox.processes import free_port, spawn, stop
 from shop.sandbox.run import web_command

@@ -17,10 +17,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask, current_app
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
 from shop.db import db
+from shop.migrating import downgrade, upgrade
 from tests.figures import Figures, size
 
 ROWS = size(1_000, 100_000)

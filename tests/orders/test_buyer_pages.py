@@ -18,7 +18,8 @@ from orders.models import Order
 from shop.accounts.models import Organisation
 from shop.clock import utcnow
 from shop.sheets.read import read_sheet
-from shop.sheets.write import Table, csv_lines, xlsx_file
+from shop.sheets.workbook import xlsx_file
+from shop.sheets.write import Table, csv_lines
 from tests.accounts.people import person, post, sign_in
 from tests.builders import Builder
 from tests.orders.supermarkets import bulk_order, buyer_of, supermarket

@@ -17,7 +17,8 @@ from catalogue.models import Cooperative, Sku
 from catalogue.stock.models import StockLevel
 from orders.check import faults
 from shop.sheets.read import read_sheet
-from shop.sheets.write import Table, csv_lines, xlsx_file
+from shop.sheets.workbook import xlsx_file
+from shop.sheets.write import Table, csv_lines
 from tests.accounts.people import csrf_token, person, sign_in
 from tests.builders import Builder, today
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from shop.sheets.write import Table, csv_lines, xlsx_file
+from shop.sheets.workbook import xlsx_file
+from shop.sheets.write import Table, csv_lines
 
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

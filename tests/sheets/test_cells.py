@@ -11,7 +11,8 @@ from openpyxl import load_workbook
 
 from shop.sheets.cells import day_written, own_text, safe_cell, whole_number
 from shop.sheets.read import SheetRefused, read_sheet
-from shop.sheets.write import Table, csv_lines, xlsx_file
+from shop.sheets.workbook import xlsx_file
+from shop.sheets.write import Table, csv_lines
 from tests.builders import today
 
 FORMULAS = [
