@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -38,15 +39,35 @@ __all__ = [
 ]
 
 
+class CompiledTemplates(BytecodeCache):
+    """Templates are compiled once a run: each test has a shop of its own, all have the same templates."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take what an earlier test compiled."""
+        if bucket.key in self.kept:
+            bucket.bytecode_from_string(self.kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep it for the next."""
+        self.kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = CompiledTemplates()
+
+
 class Servers:
     """The PostgreSQL and Redis of this run: the environment's if named there, else private ones."""
 
     def __init__(self, stack: ExitStack) -> None:
         database_url, redis_url = os.environ.get("DATABASE_URL"), os.environ.get("REDIS_URL")
         if not (database_url and redis_url):
-            from shop.sandbox.services import scratch_folder, start_postgres, start_redis
+            from shop.sandbox.services import fastest_place, scratch_folder, start_postgres, start_redis
 
-            folder = stack.enter_context(scratch_folder())
+            # Every test makes some hundred small files and deletes them: on a disk that is most of its time.
+            folder = stack.enter_context(scratch_folder(place=fastest_place()))
             if not database_url:
                 postgres = start_postgres(folder / "postgres", durable=False)
                 stack.callback(postgres.stop)
@@ -103,7 +124,7 @@ def settings_for(database_url: str, redis_url: str) -> Settings:
 @pytest.fixture(scope="session")
 def template_database(servers: Servers) -> Iterator[str]:
     """A database with every migration run, to clone from."""
-    from flask_migrate import upgrade
+    from shop.migrating import upgrade
 
     name = f"yarlung_test_{uuid.uuid4().hex[:12]}"
     servers.run(f"CREATE DATABASE {name}")
@@ -119,7 +140,7 @@ def template_database(servers: Servers) -> Iterator[str]:
 def database_url(servers: Servers, template_database: str) -> Iterator[str]:
     """A fresh migrated database, dropped after the test."""
     name = f"{template_database}_{uuid.uuid4().hex[:8]}"
-    servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
     yield servers.url_of(name)
     servers.drop(name)
 
@@ -134,6 +155,7 @@ def redis_url(servers: Servers) -> str:
 def app(database_url: str, redis_url: str) -> Iterator[Flask]:
     """The shop on a fresh database."""
     application = create_app(settings_for(database_url, redis_url))
+    application.jinja_env.bytecode_cache = COMPILED
     yield application
     with application.app_context():
         db.engine.dispose()
@@ -163,8 +185,7 @@ def build(session: Session) -> Builder:
 @pytest.fixture
 def own_postgres(redis_url: str) -> Iterator[Postgres]:
     """A durable server of a test's own, with the shop's tables: it may be stopped and crashed."""
-    from flask_migrate import upgrade
-
+    from shop.migrating import upgrade
     from shop.sandbox.services import scratch_folder, start_postgres
 
     with scratch_folder() as folder:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -20,6 +21,19 @@ from shop.sandbox.mail import MailSink
 from shop.sandbox.postgres import Postgres
 from shop.sandbox.processes import SandboxError
 from shop.sandbox.redis import Redis
+
+# Only mkdtemp makes anything there.
+ON_DISK = Path("/var/tmp")  # noqa: S108
+IN_MEMORY = Path("/dev/shm")  # noqa: S108
+ROOM_FOR_A_SERVER = 4 * 1024**3
+
+
+def fastest_place() -> Path:
+    """Where files are made and thrown away fastest: in memory, if it has room for a database server."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(IN_MEMORY).free >= ROOM_FOR_A_SERVER and os.access(IN_MEMORY, os.W_OK | os.X_OK):
+            return IN_MEMORY
+    return ON_DISK
 
 
 def start_postgres(folder: Path, *, durable: bool = True, tcp: bool = False) -> Postgres:
@@ -38,9 +52,9 @@ def start_mail_sink(folder: Path) -> MailSink:
 
 
 @contextlib.contextmanager
-def scratch_folder(prefix: str = "yarlung-scratch-") -> Iterator[Path]:
+def scratch_folder(prefix: str = "yarlung-scratch-", place: Path = ON_DISK) -> Iterator[Path]:
     """A folder to throw away that PostgreSQL's account can enter (pytest's tmp_path is closed to it)."""
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
     folder.chmod(0o711)
     try:
         yield folder

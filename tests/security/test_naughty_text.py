@@ -22,6 +22,7 @@ from tests.security.world import Side, one_side
 ROLES = ("anonymous", "consumer", "cooperative", "counter", "buyer", "office")
 # In small size each field gets a few of them, another few each time around.
 STRINGS_A_FIELD = len(NAUGHTY) if FULL_SIZE else 1
+NO_PAGES = ("/api/", "/metrics", "/sandbox", "/counter/changes")  # the last is a stream that stays open
 STAY_SIGNED_IN = {"/logout", "/account/sessions/end-others", "/language"}
 
 
@@ -30,7 +31,7 @@ def pages(app: Flask, side: Side, number: str) -> list[str]:
     plain = [rule.rule for rule in rules(app) if "GET" in (rule.methods or ()) and not rule.arguments]
     own = [f"/orders/{number}", f"/orders/{number}/cancel", f"/p/goods-{side.mark.lower()}"]
     own += [f"/counter/parts/{one}" for one in sorted(side.numbers)[:3]]
-    return [path for path in plain if not path.startswith(("/api/", "/metrics", "/sandbox"))] + own
+    return [path for path in plain if not path.startswith(NO_PAGES)] + own
 
 
 def found_forms(client: FlaskClient, paths: list[str]) -> dict[tuple[str, ...], Form]:
