@@ -72,7 +72,7 @@ TIMEOUTS: dict[ProcessRole, tuple[int, int, int]] = {
     "bulk_worker": (120_000, 3_000, 10_000),
     "relay": (5_000, 1_000, 5_000),
     "beat": (5_000, 1_000, 5_000),
-    "migrate": (0, 500, 60_000),
+    "migrate": (0, 250, 60_000),
     "report": (60_000, 1_000, 60_000),
 }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 
 import shop.db
+import shop.migrating
 from shop.app import create_app
 from shop.cli import migrate
 from shop.sandbox.folder import PROJECT
@@ -35,9 +36,8 @@ def main(folder: Path, *, patient: bool) -> None:
     if patient:
         statement, _lock, idle = shop.db.TIMEOUTS["migrate"]
         shop.db.TIMEOUTS["migrate"] = (statement, 0, idle)
-    app = create_app()
-    app.extensions["migrate"].migrate.directory = str(migrations)
-    with app.app_context():
+    shop.migrating.SCRIPTS = migrations
+    with create_app().app_context():
         migrate.main(args=[], prog_name="shop", standalone_mode=False)
 
 

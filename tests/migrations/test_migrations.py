@@ -16,11 +16,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import inspect, text
 
 from shop.db import db
-from shop.migrating import downgrade, upgrade
+from shop.migrating import SCRIPTS, downgrade, upgrade
 from tests.figures import Figures, size
 
 ROWS = size(1_000, 100_000)
@@ -82,7 +82,7 @@ def differences() -> list[object]:
 
 def steps() -> list[tuple[str, str]]:
     """Every migration with the one before it ('base' before the first), oldest first."""
-    migrations = ScriptDirectory.from_config(current_app.extensions["migrate"].migrate.get_config())
+    migrations = ScriptDirectory(str(SCRIPTS))
     return [(one.revision, one.down_revision or "base") for one in migrations.walk_revisions()][::-1]
 
 
