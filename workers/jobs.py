@@ -12,7 +12,8 @@ import traceback
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select, type_coerce, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 
 from orders.models import Order
@@ -27,14 +28,79 @@ log = logging.getLogger("workers.jobs")
 
 FIRST_PAUSE, LONGEST_PAUSE, SPREAD = 5.0, 6 * 3600.0, 0.2
 LONGEST_ERROR = 2_000
+MOST_TOGETHER = 20
 
 
 def run_job(session: Session, job_id: int) -> bool:
-    """Do what the job asks for, if it is open and nobody else is at it; whether this call finished it."""
+    """Do what the job asks for, if it is open and nobody else is at it; whether this call finished it.
+
+    Where many of its kind wait and can be done together, some are taken along.
+    """
     job = start(session, job_id)
     if job is None:
         return False
     topic = TOPICS.get(job.topic)
+    others = take_along(session, topic, job) if topic is not None and topic.together is not None else []
+    if others and do_together(session, topic, [job, *others]):
+        return True
+    done = finish(session, topic, job)
+    for other in others:
+        finish(session, topic, other)
+    return done
+
+
+def take_along(session: Session, topic: Topic, job: Job) -> list[Job]:
+    """Others that differ in the order only and wait for their first try, as this one did: taken with its token.
+
+    A job that failed before is tried alone, so that one that kills its worker takes nobody else's tries with it.
+    """
+    if job.attempts > 1:
+        return []
+    rest = {name: value for name, value in job.payload.items() if name != "order_id"}
+    alike = (Job.topic == topic.name) & (Job.payload.op("-")("order_id") == type_coerce(rest, JSONB))
+    first_tries = alike & is_open() & Job.lease_token.is_(None) & (Job.attempts == 0)
+    waiting = select(Job.id).where(first_tries).order_by(Job.id).limit(MOST_TOGETHER - 1)
+    taken = (
+        update(Job)
+        .where(Job.id.in_(waiting.with_for_update(skip_locked=True).scalar_subquery()))
+        .values(attempts=1, lease_token=job.lease_token, next_at=in_seconds(topic.lease))
+        .returning(Job)
+        .execution_options(synchronize_session=False)
+    )
+    others = list(session.execute(taken).scalars())
+    for other in others:
+        session.expunge(other)
+    session.commit()
+    return others
+
+
+def do_together(session: Session, topic: Topic, jobs: list[Job]) -> bool:
+    """Close those that are still ours and do their work, all in one transaction; False when it must be done singly."""
+    ids, token = [one.id for one in jobs], jobs[0].lease_token
+
+    def effects() -> int:
+        mine = Job.id.in_(ids) & is_open() & (Job.lease_token == token)
+        statement = update(Job).where(mine).values(done_at=func.now(), last_error=None).returning(Job.payload)
+        payloads = list(session.scalars(statement.execution_options(synchronize_session=False)))
+        assert topic.together is not None  # noqa: S101  run_job() looked
+        order_ids = sorted({int(payload.pop("order_id")) for payload in payloads})
+        topic.together(session, order_ids, payloads[0] if payloads else {})
+        session.flush()
+        reach("job.before_commit")
+        return len(payloads)
+
+    try:
+        done = in_transaction(session, effects)
+    except Exception as error:  # noqa: BLE001  each of them is tried by itself, and what is wrong written on its row
+        session.rollback()
+        log.warning("%d jobs are done one by one: %s", len(jobs), describe(error).splitlines()[0])
+        return False
+    log.info("jobs done together: %s", topic.name, extra={"job": ids[0], "jobs": done})
+    return True
+
+
+def finish(session: Session, topic: Topic | None, job: Job) -> bool:
+    """Do one job that was taken; what goes wrong is written on its row."""
     try:
         if topic is None:
             raise GiveUp(f"no worker here knows the topic {job.topic!r}")

@@ -16,6 +16,7 @@ TRIES = 8
 
 Payload = dict[str, Any]
 Effect = Callable[[Session, Payload], None]
+Together = Callable[[Session, list[int], Payload], None]
 Outside = Callable[[], None]
 Preparation = Callable[[Session, Job], Outside | None]
 
@@ -39,7 +40,9 @@ class Topic:
     `effect` runs in the transaction that closes the job: it happens exactly once. `prepare` reads what is needed
     and returns the call to the outside (None: nothing to do), which runs with no transaction open and may happen
     twice when a worker dies in the middle of it. `pauses` are the seconds after the first, second … failed try,
-    where the topic has a schedule of its own.
+    where the topic has a schedule of its own. `together` does the effect for several orders at once, for less than they
+    cost one by one; it is given their ids and what else the payloads say alike. Such jobs are never put off to a later
+    moment, for whoever works on one takes others along.
     """
 
     name: str
@@ -49,16 +52,19 @@ class Topic:
     effect: Effect | None = None
     prepare: Preparation | None = None
     pauses: tuple[float, ...] = ()
+    together: Together | None = None
 
 
 TOPICS: dict[str, Topic] = {}
 
 
-def job(name: str, *, queue: str, tries: int = TRIES, lease: int | None = None) -> Callable[[Effect], Effect]:
+def job(
+    name: str, *, queue: str, tries: int = TRIES, lease: int | None = None, together: Together | None = None
+) -> Callable[[Effect], Effect]:
     """The function below works on our database only."""
 
     def keep(effect: Effect) -> Effect:
-        TOPICS[name] = Topic(name, queue, lease or lease_of(queue), tries, effect=effect)
+        TOPICS[name] = Topic(name, queue, lease or lease_of(queue), tries, effect=effect, together=together)
         return effect
 
     return keep

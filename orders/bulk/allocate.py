@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from sqlalchemy import func, select
@@ -26,9 +27,9 @@ USUAL_DAYS = 7
 HOUR = time(12, 0)
 
 
-def is_bulk(session: Session, order_id: int) -> bool:
-    """Whether an order takes its goods from the cooperatives."""
-    return session.scalar(select(Order.kind).where(Order.id == order_id)) == "bulk"
+def bulk_orders(session: Session, order_ids: Sequence[int]) -> set[int]:
+    """Those of these orders that take their goods from the cooperatives."""
+    return set(session.scalars(select(Order.id).where(Order.id.in_(order_ids), Order.kind == "bulk")))
 
 
 def allocate_at_origin(session: Session, order_id: int, now: datetime) -> int:

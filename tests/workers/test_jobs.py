@@ -212,3 +212,50 @@ def test_two_relays_never_claim_the_same_job(shop: Session, session: Session) ->
     assert len(first) == 12
     assert len(second) == 8
     assert not {due.id for due in first} & {due.id for due in second}
+
+
+def jobs_of(shop: Session, topic: str, *orders: int, why: str = "placed") -> list[int]:
+    for order_id in orders:
+        emit(shop, topic, f"{order_id}:{why}", {"order_id": order_id, "why": why})
+    shop.commit()
+    return list(shop.scalars(select(Job.id).where(Job.topic == topic).order_by(Job.id)))
+
+
+def test_what_waits_for_the_same_reason_is_done_together(shop: Session) -> None:
+    done: list[tuple[str, list[int]]] = []
+    together = lambda session, ids, rest: done.append((rest["why"], ids))  # noqa: E731
+    job("test.x", queue="route", together=together)(
+        lambda session, payload: done.append(("alone", [payload["order_id"]]))
+    )
+    jobs_of(shop, "test.x", 9, why="closing")
+    first, *others = jobs_of(shop, "test.x", 3, 2, 1)[1:]
+    assert run_job(shop, first) is True
+    assert done == [("placed", [1, 2, 3])]
+    assert [run_job(shop, one) for one in others] == [False, False], "their own messages find nothing to do"
+
+
+def test_one_that_cannot_be_done_keeps_nobody_from_being_done(shop: Session) -> None:
+    done: list[int] = []
+
+    def alone(session: Session, payload: Payload) -> None:
+        if payload["order_id"] == 2:
+            raise ZeroDivisionError
+        done.append(payload["order_id"])
+
+    def together(session: Session, ids: list[int], rest: Payload) -> None:
+        emit(session, "test.child", "1", {})
+        for order_id in ids:
+            alone(session, {"order_id": order_id})
+
+    job("test.x", queue="route", together=together)(alone)
+    ids = jobs_of(shop, "test.x", 1, 2, 3)
+    assert run_job(shop, ids[0]) is True
+    assert sorted(set(done)) == [1, 3]
+    assert [row(shop, one).done_at is not None for one in ids] == [True, False, True]
+    assert row(shop, ids[1]).attempts == 1
+    assert shop.scalar(select(func.count()).where(Job.topic == "test.child")) == 0, "half a company leaves nothing"
+    done.clear()
+    due_again(shop, ids[1])
+    more = jobs_of(shop, "test.x", 4)[-1]
+    assert run_job(shop, ids[1]) is False
+    assert row(shop, more).attempts == 0, "what failed before is tried alone"

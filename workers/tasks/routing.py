@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from orders.bulk.allocate import allocate_at_origin, is_bulk
+from orders.bulk.allocate import allocate_at_origin, bulk_orders
 from orders.fulfilment.assign import route_order, route_orders
 from orders.fulfilment.backlog import route_backlog
 from orders.fulfilment.replan import counter_changed
@@ -12,14 +12,21 @@ from orders.fulfilment.trial import go_on
 from shop.clock import utcnow
 from shop.db import db
 from shop.outbox import Job
-from workers.topics import Outside, Payload, job, outside_job
+from workers.topics import GiveUp, Outside, Payload, job, outside_job
 
 
-@job("order.route", queue="route")
+def route_waiting(session: Session, order_ids: list[int], rest: Payload) -> None:
+    """What `route` does, for consumers' orders that wait: read once, each planned with what the earlier ones left."""
+    if bulk_orders(session, order_ids):
+        raise GiveUp("supermarkets' orders are not planned in company")
+    route_orders(session, order_ids, utcnow(), rest.get("why", "placed"))
+
+
+@job("order.route", queue="route", together=route_waiting)
 def route(session: Session, payload: Payload) -> None:
     """Assign everything the order still waits for."""
     order_id = payload["order_id"]
-    if is_bulk(session, order_id):
+    if bulk_orders(session, [order_id]):
         allocate_at_origin(session, order_id, utcnow())
     else:
         route_order(session, order_id, utcnow(), payload.get("why", "placed"))
