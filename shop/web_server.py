@@ -26,9 +26,11 @@ def main() -> None:
     parser.add_argument("app", nargs="?", default="wsgi:app")
     chosen = parser.parse_args()
     module, _, name = chosen.app.partition(":")
+    gc.disable()  # what is loaded stays: looking through it again and again is a sixth of the start
     app = getattr(importlib.import_module(module), name)
     gc.collect()
     gc.freeze()
+    gc.enable()
     server = MPServer(
         chosen.app,
         address=chosen.host,
