@@ -11,7 +11,6 @@ import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -37,25 +36,6 @@ __all__ = [
     "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",
 ]
-
-
-class CompiledTemplates(BytecodeCache):
-    """Templates are compiled once a run: each test has a shop of its own, all have the same templates."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Take what an earlier test compiled."""
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it for the next."""
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
-COMPILED = CompiledTemplates()
 
 
 class Servers:
@@ -138,11 +118,16 @@ def template_database(servers: Servers) -> Iterator[str]:
 
 @pytest.fixture
 def database_url(servers: Servers, template_database: str) -> Iterator[str]:
-    """A fresh migrated database, dropped after the test."""
-    name = f"{template_database}_{uuid.uuid4().hex[:8]}"
+    """A fresh migrated database, dropped after the test; each test of a process finds it under the same name."""
+    name = name_of_the_tests(template_database)
     servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
     yield servers.url_of(name)
     servers.drop(name)
+
+
+def name_of_the_tests(template: str) -> str:
+    """The name of the database that tests get."""
+    return f"{template}_copy"
 
 
 @pytest.fixture
@@ -151,13 +136,25 @@ def redis_url(servers: Servers) -> str:
     return servers.redis_url
 
 
+@pytest.fixture(scope="session")
+def assembled(servers: Servers, template_database: str) -> Flask:
+    """The shop, put together once: its routes and templates are compiled for all tests of this process."""
+    app = create_app(settings_for(servers.url_of(name_of_the_tests(template_database)), servers.redis_url))
+    # To hash a password takes a sixth of a second on purpose; here nobody guesses.
+    app.extensions["security"].pwd_context.update(argon2__memory_cost=64, argon2__time_cost=1)
+    return app
+
+
 @pytest.fixture
-def app(database_url: str, redis_url: str) -> Iterator[Flask]:
-    """The shop on a fresh database."""
-    application = create_app(settings_for(database_url, redis_url))
-    application.jinja_env.bytecode_cache = COMPILED
-    yield application
-    with application.app_context():
+def app(assembled: Flask, database_url: str) -> Iterator[Flask]:
+    """The shop on a fresh database, with the settings it was put together with."""
+    config, extensions = dict(assembled.config), dict(assembled.extensions)
+    yield assembled
+    assembled.config.clear()
+    assembled.config.update(config)
+    assembled.extensions.clear()
+    assembled.extensions.update(extensions)
+    with assembled.app_context():
         db.engine.dispose()
 
 

@@ -50,7 +50,7 @@ def effects(session: Session) -> tuple[int, int]:
 def test_b1_killed_workers_lose_nothing_and_do_nothing_twice(
     session: Session, shop: Processes, figures: Callable[[str], Figures]
 ) -> None:
-    jobs = size(200, 1_000)
+    jobs = size(110, 1_000)
     build = Builder(session)
     counter, eggs = build.counter(), build.sku()
     build.lot(eggs, at=counter, quantity=1_000)

@@ -20,6 +20,7 @@ from flask import Flask
 from sqlalchemy import inspect, text
 
 from shop.db import db
+from shop.health import newest_migration
 from shop.migrating import SCRIPTS, downgrade, upgrade
 from tests.figures import Figures, size
 
@@ -88,6 +89,10 @@ def steps() -> list[tuple[str, str]]:
 
 def test_models_and_migrations_agree(inside: Flask) -> None:
     assert differences() == []
+
+
+def test_readiness_knows_the_newest_migration() -> None:
+    assert newest_migration() == ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
 def fill(rows: int) -> None:
