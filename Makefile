@@ -23,7 +23,7 @@ shop: setup $(CATALOGUES) ## the command line: make shop ARGS="check"
 	@exec $(BIN)/python -m shop.sandbox.command shop $(ARGS)
 
 test: lint browser ## everything a change must pass; make test ARGS="tests/orders -x" for a part of the tests
-	@$(BIN)/python -m pytest --numprocesses 3 $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 $(ARGS)
 
 faults: setup-dev browser $(CATALOGUES) ## the experiments of docs/reliability.md in full size, with a table of figures; ARGS go to pytest
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 $(ARGS)

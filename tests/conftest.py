@@ -159,6 +159,15 @@ def app(assembled: Flask, database_url: str) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def fresh_app(database_url: str, redis_url: str) -> Iterator[Flask]:
+    """The shop put together for one test alone, which adds to it or counts what it holds."""
+    application = create_app(settings_for(database_url, redis_url))
+    yield application
+    with application.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
 def client(app: Flask) -> FlaskClient:
     """A browser without a screen."""
     return app.test_client()

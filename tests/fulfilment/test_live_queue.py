@@ -18,6 +18,12 @@ from tests.fulfilment.test_steps import STAFF, part_of
 
 
 @pytest.fixture
+def app(fresh_app: Flask) -> Flask:
+    """Listens for itself: other tests' streams are none of its business."""
+    return fresh_app
+
+
+@pytest.fixture
 def board(app: Flask, client: FlaskClient, session: Session) -> FlaskClient:
     """A browser of the office, which sees every counter's board."""
     sign_in(client, person(app, session, "office").email)

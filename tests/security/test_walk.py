@@ -86,7 +86,8 @@ def test_the_doors_themselves_are_for_anyone(app: Flask, client: FlaskClient, en
     assert app.view_functions[endpoint].allowed_to == {"anyone"}  # type: ignore[attr-defined]
 
 
-def test_a_token_without_the_scope_is_refused(app: Flask, client: FlaskClient, session: Session) -> None:
+def test_a_token_without_the_scope_is_refused(fresh_app: Flask, session: Session) -> None:
+    app, client = fresh_app, fresh_app.test_client()
     app.add_url_rule("/api/v1/scope-test", "scope_test", allow("anyone", scope="orders:read")(lambda: "in"))
     user = person(app, session)
     assert client.get("/api/v1/scope-test").status_code == 200
@@ -97,7 +98,7 @@ def test_a_token_without_the_scope_is_refused(app: Flask, client: FlaskClient, s
     assert refused.json["code"] == "forbidden"
 
 
-def test_a_route_without_a_policy_keeps_the_shop_shut(app: Flask) -> None:
-    app.add_url_rule("/back-door", "back_door", lambda: "in")
+def test_a_route_without_a_policy_keeps_the_shop_shut(fresh_app: Flask) -> None:
+    fresh_app.add_url_rule("/back-door", "back_door", lambda: "in")
     with pytest.raises(RuntimeError, match="back_door"):
-        close_unmarked_doors(app)
+        close_unmarked_doors(fresh_app)
