@@ -40,13 +40,12 @@ def run_job(session: Session, job_id: int) -> bool:
     if job is None:
         return False
     topic = TOPICS.get(job.topic)
-    others = take_along(session, topic, job) if topic is not None and topic.together is not None else []
+    if topic is None or topic.together is None:
+        return finish(session, topic, job)
+    others = take_along(session, topic, job)
     if others and do_together(session, topic, [job, *others]):
         return True
-    done = finish(session, topic, job)
-    for other in others:
-        finish(session, topic, other)
-    return done
+    return [finish(session, topic, one) for one in (job, *others)][0]
 
 
 def take_along(session: Session, topic: Topic, job: Job) -> list[Job]:
