@@ -45,7 +45,8 @@ def run_job(session: Session, job_id: int) -> bool:
     others = take_along(session, topic, job)
     if others and do_together(session, topic, [job, *others]):
         return True
-    return [finish(session, topic, one) for one in (job, *others)][0]
+    done, *_ = [finish(session, topic, one) for one in (job, *others)]
+    return done
 
 
 def take_along(session: Session, topic: Topic, job: Job) -> list[Job]:
