@@ -103,7 +103,8 @@ def wanted(item: pytest.Item) -> bool:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """In full size, write down what each test measured as soon as it ends: a run that is broken off is not lost."""
-    if not FULL_SIZE or report.when != "call":
+    # Where several processes run tests, the one that hands them out hears of each report a second time.
+    if not FULL_SIZE or report.when != "call" or "PYTEST_XDIST_WORKER" in os.environ:
         return
     kept = [Figure(**values) for name, values in report.user_properties if name == PROPERTY]
     lines = [f"{report.outcome} in {report.duration:.0f} s: {report.nodeid}", *table(kept)[1:]]
