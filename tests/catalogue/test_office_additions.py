@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Category, CounterClosure, Product, Sku
 from shop.audit import AuditEntry
 from tests.accounts.people import person, post, sign_in
@@ -66,6 +68,29 @@ def test_a_pack_that_cannot_be_sold_is_refused_with_what_was_typed(
     assert answer.status_code == 422
     assert 'value="360"' in answer.text
     assert session.scalars(select(Sku.code)).all() == ["EGGS"]
+
+
+def test_a_pack_sold_by_weight_costs_at_most_what_its_heaviest_costs(
+    office: FlaskClient, session: Session, build: Builder
+) -> None:
+    product_id = build.sku("EGGS").product_id
+    build.commit()
+    terms = {"price_fen": "", "pack_g": "1", "per_kg_fen": "108", "weight_from_g": "1000", "weight_to_g": "1400"}
+    path = f"/office/products/{product_id}/skus/new"
+    for wrong in ({"weight_to_g": ""}, {"weight_to_g": "999"}, {"per_kg_fen": "0"}, {"per_kg_fen": ""}):
+        assert post(office, path, **{**PACK, **terms, **wrong}).status_code == 422
+    assert post(office, path, **{**PACK, **terms}).status_code == 303
+    bird = session.scalars(select(Sku).where(Sku.code == "HONEY-250")).one()
+    assert (bird.price_fen, bird.pack_g, bird.by_weight) == (15_120, 1_200, ByWeight(10_800, 1_000, 1_400))
+    page = office.get("/p/eggs").text
+    assert "¥108.00" in page and "¥54.00" in page and "1–1.4 kg" in page and "¥151.20" in page
+    seen = re.search(r'name="seen"[^>]*value="([^"]+)"', office.get(f"/office/skus/{bird.id}").text)
+    assert seen is not None
+    form = {"seen": seen.group(1), "pack_names-zh": "整只", "case_pack": "8", "max_per_order": "9", "low_stock": "1",
+            "active": "y", **terms, "price_fen": "1", "weight_to_g": "1600"}  # fmt: skip
+    assert post(office, f"/office/skus/{bird.id}", **form).status_code == 303
+    session.expire_all()
+    assert (bird.price_fen, bird.pack_g) == (17_280, 1_300)
 
 
 def test_days_off_are_planned_and_taken_back(office: FlaskClient, session: Session, build: Builder) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from catalogue.by_weight import ByWeight
 from catalogue.models import Cooperative, Counter, Sku
 from catalogue.stock.models import Availability, StockMovement
 from orders.check import faults
@@ -156,6 +157,34 @@ def test_a_counters_machine_takes_an_order_to_its_end(
     order = client.get(f"/api/v1/orders/{placed['number']}", headers={"X-Access-Key": placed["access_key"]}).json
     assert (order["status"], order["payment"]["paid_fen"]) == ("completed", 9_000)
     assert faults(session) == []
+
+
+def test_a_counters_machine_weighs(app: Flask, client: FlaskClient, session: Session, build: Builder) -> None:
+    sku, counter = build.sku(code="EGG-30", by_weight=ByWeight(10_800, 1_000, 1_400)), build.counter(code="WH-1")
+    made = build.lot(sku, at=counter, quantity=10)
+    build.commit()
+    key = api_key(app, session, person(app, session, "counter", counter_id=counter.id))
+    placed = client.post("/api/v1/orders", json=wish()).json
+    assert placed["total_fen"] == 30_240
+    assert placed["lines"][0]["by_weight"] == {"per_kg_fen": 10_800, "from_g": 1_000, "to_g": 1_400}
+    route_order_now(app, session, placed["number"])
+    part = client.get("/api/v1/fulfilments", headers=key).json["items"][0]
+    address = f"/api/v1/fulfilments/{part['id']}/ready"
+
+    def ready(*grams: int, lot: str = made.code, **more: Any) -> Any:
+        weights = [{"sku": "EGG-30", "lot": lot, "grams": list(grams)}]
+        return client.post(address, json={"weights": weights, **more}, headers=key)
+
+    refusals = [client.post(address, headers=key), ready(1_000), ready(1_000, 1_000, 1_000), ready(990, 1_000)]
+    assert [answer.json["code"] for answer in refusals] == ["weights_missing", "invalid", "invalid", "light_packs"]
+    assert ready(1_000, 1_200, lot="L?").status_code == 422
+    done = ready(990, 1_500, confirm_light=True).json
+    assert (done["status"], done["packs"][0]["grams"]) == ("ready", [990, 1_500])
+    ready(1_005, 1_500)
+    order = client.get(f"/api/v1/orders/{placed['number']}", headers={"X-Access-Key": placed["access_key"]}).json
+    line = order["lines"][0]
+    assert (line["weighed_packs"], line["weighed_g"], line["total_fen"]) == (2, 2_505, 10_854 + 15_120)
+    assert order["total_fen"] == line["total_fen"] and faults(session) == []
 
 
 def test_a_rejected_line_leaves_the_counter(app: Flask, client: FlaskClient, session: Session, build: Builder) -> None:

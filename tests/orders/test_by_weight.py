@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from catalogue.by_weight import ByWeight
 from catalogue.models import Counter, Sku
+from orders.bulk.allocate import allocate_at_origin
+from orders.bulk.credit import used_fen
 from orders.check import faults
 from orders.coop_stock import sold_lately
 from orders.fulfilment import steps
@@ -27,6 +30,7 @@ from shop.clock import utcnow
 from shop.errors import Invalid, WrongState
 from shop.money import price_of_weight
 from tests.builders import Builder, order
+from tests.orders.supermarkets import bulk_order, buyer_of, supermarket
 
 STAFF = Actor("counter staff")
 KG = st.integers(1, 500_000)
@@ -52,9 +56,9 @@ def test_more_grams_never_cost_less(per_kg: int, one: int, other: int) -> None:
     assert price_of_weight(per_kg, min(one, other)) <= price_of_weight(per_kg, max(one, other))
 
 
-def chicken(build: Builder, **more: int) -> Sku:
+def chicken(build: Builder, **more: Any) -> Sku:
     """¥108.00 a kilogram, a bird of 1,000 to 1,400 g: at most ¥151.20."""
-    return build.sku(by_weight=ByWeight(10_800, 1_000, 1_400), **more)  # type: ignore[arg-type]
+    return build.sku(by_weight=ByWeight(10_800, 1_000, 1_400), **more)
 
 
 def routed(session: Session, wanted: dict[Sku, int], at: Counter) -> Order:
@@ -156,6 +160,26 @@ def test_birds_from_two_counters_and_a_rejected_one_add_up(session: Session, bui
     assert session.get_one(Order, placed.id, populate_existing=True).total_fen == 10_800 + 13_500 + 15_120
     steps.hand_over(session, desk.id, placed.pickup_code or "", STAFF, utcnow())
     session.commit()
+    assert faults(session) == []
+
+
+def test_a_supermarket_owes_what_its_counter_weighed(session: Session, build: Builder) -> None:
+    coop, counter = build.cooperative(), build.counter()
+    bird = chicken(build, cooperative=coop)
+    build.lot(bird, at=coop, quantity=12)
+    mart = supermarket(session, 12 * 15_120)
+    placed = bulk_order(session, buyer_of(session, mart), mart, {bird: 1}, at=counter)
+    allocate_at_origin(session, placed.id, utcnow())
+    session.commit()
+    assert used_fen(session, mart.id) == 12 * 15_120
+    part = part_in(session)
+    steps.make_ready(session, part.id, STAFF, utcnow(), scale=scale(session, part, *[1_100] * 12))
+    session.commit()
+    assert used_fen(session, mart.id) == 12 * 11_880
+    steps.hand_over(session, part.id, placed.pickup_code or "", STAFF, utcnow())
+    session.commit()
+    assert used_fen(session, mart.id) == 12 * 11_880
+    assert session.scalars(select(MoneyEntry.amount_fen)).all() == []
     assert faults(session) == []
 
 
