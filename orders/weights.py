@@ -73,6 +73,18 @@ def taken_fen() -> ColumnElement[int]:
     return OrderLine.price_fen * Reservation.handed_over - func.coalesce(less, 0)
 
 
+def charged_g() -> ColumnElement[int]:
+    """The grams of a line's weighed packs that are charged, inside a query over lines: of a pack that is heavier than
+    it is sold as, no more than the most it may weigh (docs/decisions/0009)."""
+    grams = (
+        select(func.sum(func.least(WeighedPack.grams, OrderLine.weight_to_g)))
+        .where(WeighedPack.order_line_id == OrderLine.id)
+        .correlate(OrderLine)
+        .scalar_subquery()
+    )
+    return func.coalesce(grams, 0)
+
+
 def allocated_fen() -> ColumnElement[int]:
     """What an allocation's packs cost (fen), weighed or at the most they can, inside a query with their lines."""
     less = (

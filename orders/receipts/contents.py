@@ -19,6 +19,7 @@ from orders.payments.methods import MEANS
 from orders.payments.models import MoneyEntry, Payment, Refund
 from orders.payments.standing import INCOME
 from orders.payments.states import ON_ITS_WAY
+from orders.weights import charged_g
 from shop.i18n import localised
 from shop.money import weight, yuan
 
@@ -101,7 +102,7 @@ def receipt_of(session: Session, order: Order) -> Receipt | None:
 def lines_of(session: Session, order: Order) -> tuple[ReceiptLine, ...]:
     """The order's lines; those of which nothing could be given are left out."""
     statement = (
-        select(OrderLine, Sku, Product)
+        select(OrderLine, Sku, Product, charged_g())
         .join(Sku, Sku.id == OrderLine.sku_id)
         .join(Product, Product.id == Sku.product_id)
         .where(OrderLine.order_id == order.id)
@@ -111,21 +112,21 @@ def lines_of(session: Session, order: Order) -> tuple[ReceiptLine, ...]:
     return tuple(
         ReceiptLine(
             name=localised(product.names), pack=localised(sku.pack_names), packs=line.quantity - line.cancelled,
-            cancelled=line.cancelled, net_g=net_weight(line, sku.pack_g), weighing=weighing_text(line),
+            cancelled=line.cancelled, net_g=net_weight(line, sku.pack_g, int(charged)), weighing=weighing_text(line),
             price_fen=None if line.by_weight else line.price_fen, total_fen=line.total_fen,
             origins=origins.get(line.id, ()),
         )
-        for line, sku, product in session.execute(statement)
+        for line, sku, product, charged in session.execute(statement)
         if line.quantity > line.cancelled
     )  # fmt: skip
 
 
-def net_weight(line: OrderLine, pack_g: int) -> int:
-    """The grams that are charged: what the scale showed, and for packs not weighed yet the most they can weigh."""
+def net_weight(line: OrderLine, pack_g: int, charged: int) -> int:
+    """The grams that are charged: of weighed packs `charged`, and for those not weighed yet the most they can weigh."""
     packs = line.quantity - line.cancelled
     if line.by_weight is None:
         return packs * pack_g
-    return line.weighed_g + (packs - line.weighed_packs) * line.by_weight.to_g
+    return charged + (packs - line.weighed_packs) * line.by_weight.to_g
 
 
 def weighing_text(line: OrderLine) -> str:

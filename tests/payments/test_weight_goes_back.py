@@ -15,6 +15,7 @@ from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.weighing import Scale
 from orders.models import OrderLine
 from orders.office.giving_back import give_back_goods
+from orders.receipts.contents import receipt_of
 from shop.accounts.models import User
 from shop.audit import Actor
 from shop.clock import utcnow
@@ -39,7 +40,7 @@ def weigh(till: Till, order_id: int, *grams: int) -> int:
     """The counter weighs the packs of the order's part and makes it ready, or corrects; what went back in excess."""
     part = till.session.scalars(select(Fulfilment).where(Fulfilment.order_id == order_id)).one()
     pack = till.session.scalars(select(Allocation).where(Allocation.fulfilment_id == part.id)).one()
-    weighed = steps.make_ready(till.session, part.id, STAFF, utcnow(), scale=Scale({pack.id: grams}))
+    weighed = steps.make_ready(till.session, part.id, STAFF, utcnow(), scale=Scale({pack.id: grams}, light_is_meant=True))
     till.session.commit()
     till.work()
     return weighed.overpaid_fen
@@ -68,6 +69,19 @@ def test_the_difference_goes_back_once_and_the_customer_reads_both_weights(birds
     mail, _pictures = compose_order_mail(birds.session, order_id, "ready")
     assert mail is not None and "2–2.8 kg" in mail.text and "2.445 kg" in mail.text and "¥38.34" in mail.text
     assert birds.findings("overpaid_for_weight") == [] and faults(birds.session) == []
+
+
+def test_a_receipt_counts_no_gram_that_was_not_charged(birds: Till) -> None:
+    order_id = bought(birds, 3)
+    weigh(birds, order_id, 990, 1_055, 1_900)
+    found = receipt_of(birds.session, birds.order(order_id))
+    assert found is not None
+    (line,) = found.lines
+    # The third bird is heavier than it is sold as: what it weighs above 1,400 g is a present.
+    assert (line.net_g, line.total_fen) == (990 + 1_055 + 1_400, 10_692 + 11_394 + 15_120)
+    assert "3.945 kg" in line.weighing
+    unweighed = receipt_of(birds.session, birds.order(bought(birds, 2)))
+    assert unweighed is not None and [one.net_g for one in unweighed.lines] == [2 * 1_400]
 
 
 def test_a_corrected_weight_ends_at_exactly_the_right_sum(birds: Till) -> None:
