@@ -117,6 +117,12 @@ class Till:
         with urllib.request.urlopen(request, timeout=20) as answer:
             return dict(json.loads(answer.read()))
 
+    def intents_of(self, order_id: int) -> list[dict[str, Any]]:
+        """The provider's payments for an order of this test."""
+        number = self.order(order_id).number
+        found = self.call("/v1/payment_intents?limit=100000")["data"]
+        return [one for one in found if one["metadata"].get("order_no") == number]
+
     def events(self, *refs: str) -> list[dict[str, Any]]:
         """The provider's events about these things, oldest first."""
         found = self.call("/v1/events?limit=1000")["data"][::-1]

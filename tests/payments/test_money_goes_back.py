@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -30,6 +31,7 @@ from shop.db import db, in_transaction
 from shop.errors import WrongState
 from tests.accounts.people import person
 from tests.builders import GUEST
+from tests.figures import Figures
 from tests.payments.conftest import Till
 
 CLERK = Actor("Demo office")
@@ -59,7 +61,7 @@ def test_cancelling_a_paid_order_gives_everything_back(till: Till) -> None:
     assert faults(till.session) == []
 
 
-def test_case_17_s9_forty_clerks_give_back_no_more_than_came(till: Till) -> None:
+def test_case_17_s9_forty_clerks_give_back_no_more_than_came(till: Till, figures: Callable[[str], Figures]) -> None:
     order_id, intent = till.paid()
     payment_id = till.payment(order_id).id
 
@@ -80,10 +82,16 @@ def test_case_17_s9_forty_clerks_give_back_no_more_than_came(till: Till) -> None
 
     with ThreadPoolExecutor(6) as clerks:
         granted = sum(clerks.map(press, range(40)))
-    assert granted == 9
     till.work()
     given = till.call(f"/v1/refunds?limit=100&payment_intent={intent}")["data"]
+    s9, rows = figures("S9"), till.refunds(order_id)
+    s9.exactly("refunds of ¥10.00 granted to forty clerks, of ¥90.00", granted, 9)
+    s9.at_most("fen given back at the provider, of 9,000 paid", sum(one["amount"] for one in given), 9_000)
+    s9.exactly("refunds at the provider", len(given), len(rows))
+    keys = {str(one["metadata"]["refund_id"]) for one in given}
+    s9.exactly("rows, each with one refund and a key of its own", len(keys & {str(one.id) for one in rows}), 9)
     assert [one["amount"] for one in given] == [1_000] * 9
+    assert len({one.idempotency_key for one in rows}) == 9
 
 
 def test_case_17_a_large_sum_needs_somebody_else(till: Till) -> None:

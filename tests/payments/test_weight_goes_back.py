@@ -40,7 +40,9 @@ def weigh(till: Till, order_id: int, *grams: int) -> int:
     """The counter weighs the packs of the order's part and makes it ready, or corrects; what went back in excess."""
     part = till.session.scalars(select(Fulfilment).where(Fulfilment.order_id == order_id)).one()
     pack = till.session.scalars(select(Allocation).where(Allocation.fulfilment_id == part.id)).one()
-    weighed = steps.make_ready(till.session, part.id, STAFF, utcnow(), scale=Scale({pack.id: grams}, light_is_meant=True))
+    weighed = steps.make_ready(
+        till.session, part.id, STAFF, utcnow(), scale=Scale({pack.id: grams}, light_is_meant=True)
+    )
     till.session.commit()
     till.work()
     return weighed.overpaid_fen

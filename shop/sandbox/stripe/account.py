@@ -85,6 +85,14 @@ class Account:
         made = self.put("events", objects.event(kind, copy.deepcopy(thing)))
         self.on_event(made)
 
+    def age(self, ref: str, seconds: int) -> None:
+        """A payment, its charge and the news of both are older by that: a lever for tests."""
+        names = {ref, self.get("payment_intents", ref)["latest_charge"]}
+        news = [one for one in self.things["events"].values() if one["data"]["object"]["id"] in names]
+        known = (self.things["payment_intents"] | self.things["charges"]).values()
+        for one in (*news, *(one["data"]["object"] for one in news), *(one for one in known if one["id"] in names)):
+            one["created"] -= seconds
+
     def create_intent(self, params: Thing) -> Thing:
         """Ask for money."""
         amount = whole(params, "amount")

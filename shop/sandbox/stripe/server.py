@@ -263,6 +263,7 @@ LEVERS: dict[str, Callable[[Handler, str, dict[str, str]], Thing | None]] = {
     "settle-refunds": lambda handler, _ref, _form: handler.stripe.account.settle_refunds(),
     "endpoint": lambda handler, _ref, form: handler.stripe.account.keep_endpoint(form),
     "balance": lambda handler, _ref, form: setattr(handler.stripe.account, "poor", form.get("empty") == "yes"),
+    "age": lambda handler, ref, form: handler.stripe.account.age(ref, int(form["seconds"])),
     "cut-next": lambda handler, _ref, form: handler.faults.forced.extend(form.get("where", "").split(",")),
     "cut-none": lambda handler, _ref, _form: handler.faults.forced.clear(),
     "invoice-total": lambda handler, ref, form: handler.stripe.invoicing.add_by_hand(ref, int(form["amount"])),
