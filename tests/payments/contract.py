@@ -6,7 +6,10 @@ The description is a data file in a wheel that requirements-spec.lock pins; noth
 from __future__ import annotations
 
 import json
-from functools import cache
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,24 +59,49 @@ def closed(schema: Any) -> Any:
     return found
 
 
-def operation(method: str, path: str) -> Schema:
+@dataclass(eq=False)
+class Operation:
+    """A call as the description has it: the parts of its path, and what is said of it."""
+
+    path: list[str]
+    said: Schema
+
+    @cached_property
+    def query(self) -> set[str]:
+        """What may be asked for in its address."""
+        return {one["name"] for one in self.said.get("parameters", []) if one["in"] == "query"}
+
+    @cached_property
+    def body(self) -> Schema:
+        """What may be sent."""
+        content = self.said.get("requestBody", {}).get("content", {})
+        return dict(closed(next(iter(content.values()))["schema"])) if content else {"type": "object", "properties": {}}
+
+
+@cache
+def operations() -> Mapping[tuple[str, int], list[Operation]]:
+    """Every call by its method and the length of its path; those with the fewest variables first."""
+    found: dict[tuple[str, int], list[Operation]] = defaultdict(list)
+    for template, calls in sorted(description()["paths"].items(), key=lambda one: one[0].count("{")):
+        path = template.strip("/").split("/")
+        for method, said in calls.items():
+            found[method, len(path)].append(Operation(path, said))
+    return found
+
+
+def operation(method: str, path: str) -> Operation:
     """What the description says of a call. Raises OffContract for a call that does not exist."""
     wanted = path.strip("/").split("/")
-    fits = [
-        (template.count("{"), calls[method.lower()])
-        for template, calls in description()["paths"].items()
-        if method.lower() in calls and matches(template.strip("/").split("/"), wanted)
-    ]
-    if not fits:
+    fits = (one for one in operations().get((method.lower(), len(wanted)), []) if matches(one.path, wanted))
+    found = next(fits, None)
+    if found is None:
         raise OffContract(f"Stripe has no {method} {path}")
-    return dict(min(fits, key=lambda fit: fit[0])[1])
+    return found
 
 
 def matches(template: list[str], path: list[str]) -> bool:
     """Whether a path is of that form."""
-    return len(template) == len(path) and all(
-        part.startswith("{") or part == given for part, given in zip(template, path, strict=True)
-    )
+    return all(part.startswith("{") or part == given for part, given in zip(template, path, strict=True))
 
 
 def typed(value: Any, schema: Schema) -> Any:
@@ -99,15 +127,12 @@ def check_request(method: str, url: str, form: str | None) -> None:
     parts = urlsplit(url)
     call = operation(method, parts.path)
     if method.upper() == "GET":
-        known = {one["name"] for one in call.get("parameters", []) if one["in"] == "query"}
-        unknown = set(nested(parse_qsl(parts.query))) - known
+        unknown = set(nested(parse_qsl(parts.query))) - call.query
         if unknown:
             raise OffContract(f"GET {parts.path} does not take {sorted(unknown)}")
         return
-    content = call.get("requestBody", {}).get("content", {})
-    schema = closed(next(iter(content.values()))["schema"]) if content else {"type": "object", "properties": {}}
-    sent = typed(nested(parse_qsl(form or "", keep_blank_values=True)), schema)
-    complain(Draft4Validator(schema), sent, f"{method} {parts.path}")
+    sent = typed(nested(parse_qsl(form or "", keep_blank_values=True)), call.body)
+    complain(Draft4Validator(call.body), sent, f"{method} {parts.path}")
 
 
 @cache
