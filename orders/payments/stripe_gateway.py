@@ -24,6 +24,7 @@ from orders.payments.gateway import (
     MissingAtProvider,
     RefundSeen,
 )
+from orders.payments.room import Room
 from orders.payments.states import CURRENCY
 from shop.config import Settings
 
@@ -66,6 +67,7 @@ class StripeGateway:
             max_network_retries=RETRIES,
             http_client=http_client or stripe.RequestsClient(timeout=SECONDS_TO_ANSWER),
         )
+        self._room = Room(max(1, settings.web_threads // 2))
         self._secrets = settings.webhook_secrets
         self.livemode = settings.stripe_secret_key.startswith(("sk_live_", "rk_live_"))
         self.api_version = str(stripe.api_version)
@@ -76,7 +78,8 @@ class StripeGateway:
         """Make the call; its failures in our words."""
         errors = self._stripe
         try:
-            return call()
+            with self._room.place():
+                return call()
         except (errors.APIConnectionError, errors.RateLimitError, errors.AuthenticationError) as error:
             # A wrong or expired key says nothing about the payment: somebody mends the settings, and it is asked again.
             raise GatewayDown(str(error)) from error

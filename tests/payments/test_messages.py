@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from orders.lifecycle import expire_overdue
 from orders.models import Order, OrderEvent
 from orders.office.money import money_page
 from orders.payments.events import work_on_event
+from orders.payments.gateway import GatewayDown
 from orders.payments.models import Payment, ProviderEvent
 from orders.payments.sync import look_at_due, sync_payment
 from shop.audit import AuditEntry
@@ -93,7 +94,7 @@ def test_case_9_s1_events_told_five_times_by_twenty_at_once_count_once(
     def work_again(event: dict[str, Any]) -> None:
         """As if a worker had lost its lease of the event: others work on it meanwhile."""
         together.wait(30)
-        with till.app.app_context():
+        with till.app.app_context(), suppress(GatewayDown):  # too many at once: their job does it later
             work_on_event(db.session(), till.gateway, event["id"])
 
     with served(till.app) as address, ThreadPoolExecutor(AT_ONCE) as crowd:
