@@ -17,7 +17,7 @@ from orders.fulfilment.models import WeighedPack
 from orders.models import OrderLine
 from orders.office.money import paid_payment
 from orders.payments.models import Refund, RefundLine
-from orders.payments.refunds import LineBack, Wish, lock_payment, request_refund
+from orders.payments.refunds import LineBack, Wish, decided_before, lock_payment, request_refund
 from orders.payments.states import STANDING_REFUNDS
 from shop.audit import Actor
 from shop.errors import Invalid
@@ -90,14 +90,16 @@ def refundable_lines(session: Session, order_id: int) -> list[Refundable]:
 
 def give_back_goods(
     session: Session, order_id: int, packs: Mapping[int, int], grams: Mapping[int, int], note: str, actor: Actor,
-    now: datetime,
+    now: datetime, form: str = "",
 ) -> Refund:  # fmt: skip
-    """Give back whole packs or grams that were short (by line id) at what was paid for them.
+    """Give back whole packs or grams that were short (by line id) at what was paid for them; once for each form.
 
     Raises Invalid for what was not charged or went back already, NotFound for an order that was not paid, and what
     request_refund raises.
     """
     _order, payment = lock_payment(session, paid_payment(session, order_id))
+    if (decided := decided_before(session, payment, form)) is not None:
+        return decided
     lines = {one.line_id: one for one in refundable_lines(session, order_id)}
     if set(packs) & set(grams):
         raise Invalid(_l("Give back packs or grams of the same goods, not both at once"), errors=[{"field": "grams"}])
@@ -109,5 +111,5 @@ def give_back_goods(
     if not parts or len(parts) < len(wanted):
         raise Invalid(_l("No more can be given back of a line than was charged"), errors=[{"field": "packs"}])
     why = "short" if packs else "weight"
-    wish = Wish(sum(one.amount_fen for one in parts.values()), why, note, parts)
+    wish = Wish(sum(one.amount_fen for one in parts.values()), why, note, parts, form)
     return request_refund(session, payment, wish, actor, now)

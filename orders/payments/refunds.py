@@ -76,12 +76,16 @@ class LineBack:
 
 @dataclass(frozen=True)
 class Wish:
-    """A refund to make: fen, why (orders.payments.models.REASONS), and what of it is for which line (by id)."""
+    """A refund to make: fen, why (orders.payments.models.REASONS), and what of it is for which line (by id).
+
+    `form` names the form somebody typed it in: however often that is sent, it asks for one refund.
+    """
 
     amount_fen: int
     why: str
     note: str = ""
     lines: Mapping[int, LineBack] | None = None
+    form: str = ""
 
 
 def lock_payment(session: Session, payment_id: int) -> tuple[Order, Payment]:
@@ -92,7 +96,12 @@ def lock_payment(session: Session, payment_id: int) -> tuple[Order, Payment]:
 
 
 def request_refund(session: Session, payment: Payment, wish: Wish, actor: Actor, now: datetime) -> Refund:
-    """Decide a refund of a locked payment. Raises Invalid, MoreThanReceived, TooLateForWallet, Disputed."""
+    """Decide a refund of a locked payment; a form that was sent before gives the same refund again.
+
+    Raises Invalid, MoreThanReceived, TooLateForWallet, Disputed.
+    """
+    if (decided := decided_before(session, payment, wish.form)) is not None:
+        return decided
     if wish.amount_fen <= 0:
         raise Invalid(_l("Please enter an amount"), errors=[{"field": "amount"}])
     left = payment.received_fen - standing_refunds(session, payment.id)
@@ -107,8 +116,8 @@ def request_refund(session: Session, payment: Payment, wish: Wish, actor: Actor,
     state = RefundState.PROPOSED if needs_second else RefundState.REQUESTED
     refund = Refund(
         payment_id=payment.id, amount_fen=wish.amount_fen, why=wish.why, state=state.value, note=wish.note,
-        idempotency_key=f"refund-{secrets.token_hex(16)}", requested_by=actor.name, requested_by_id=actor.user_id,
-        next_look_at=now,
+        idempotency_key=key_of(payment, wish.form or secrets.token_hex(16)), next_look_at=now,
+        requested_by=actor.name, requested_by_id=actor.user_id,
         lines=[
             RefundLine(order_line_id=line_id, amount_fen=one.amount_fen, packs=one.packs, grams=one.grams)
             for line_id, one in (wish.lines or {}).items()
@@ -121,6 +130,18 @@ def request_refund(session: Session, payment: Payment, wish: Wish, actor: Actor,
     if state == RefundState.REQUESTED:
         start_refund(session, refund, payment)
     return refund
+
+
+def key_of(payment: Payment, form: str) -> str:
+    """The key under which a refund is asked for at the provider; unique here as well."""
+    return f"refund-{payment.id}-{form}"
+
+
+def decided_before(session: Session, payment: Payment, form: str) -> Refund | None:
+    """The refund of a (locked) payment that was decided by this form, if it was sent before."""
+    if not form:
+        return None
+    return session.scalar(select(Refund).where(Refund.idempotency_key == key_of(payment, form)))
 
 
 def start_refund(session: Session, refund: Refund, payment: Payment) -> None:

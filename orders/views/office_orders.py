@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -66,6 +67,7 @@ def order(number: str) -> str:
         money=payment_standing(db.session(), found), moments=timeline(db.session(), found),
         refunds=refunds_of(db.session(), found.id),
         refundable=refundable_lines(db.session(), found.id), part_text=part_text, tone=order_tone(found.status),
+        refund_form=secrets.token_urlsafe(12),
     )  # fmt: skip
 
 

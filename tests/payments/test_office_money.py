@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from orders.models import OrderLine
 from shop.app import create_app
 from shop.db import db
 from tests.accounts.people import csrf_token, person, sign_in
+from tests.figures import Figures
 from tests.payments.conftest import Till
 
 Clerk = Callable[[str], tuple[FlaskClient, str]]
@@ -49,6 +52,37 @@ def test_packs_go_back_at_what_was_paid_for_them_and_no_more_than_were_charged(t
     till.work()
     given = [(one.amount_fen, one.state, [part.packs for part in one.lines]) for one in till.refunds(order_id)]
     assert given == [(13_500, "succeeded", [3]), (4_500, "succeeded", [1])]
+
+
+def test_s9_a_refund_that_is_pressed_often_is_given_once(
+    till: Till, clerk: Clerk, figures: Callable[[str], Figures]
+) -> None:
+    order_id, intent = till.paid(4)
+    pressing = [clerk(name) for name in ("first", "second", "third")]
+    number, (client, _token) = till.order(order_id).number, pressing[0]
+    line = till.session.scalars(sa.select(OrderLine.id).where(OrderLine.order_id == order_id)).one()
+
+    def press_often(wish: dict[str, str]) -> None:
+        """One page, opened once, whose button is pressed three times in three places at once."""
+        found = re.search(r'name="form" value="([^"]+)"', client.get(f"/office/orders/{number}").text)
+        assert found is not None
+        form = {"form": found.group(1), **wish}
+
+        def press(who: tuple[FlaskClient, str]) -> None:
+            for _ in range(3):
+                who[0].post(f"/office/money/orders/{number}/refund", data={"csrf_token": who[1], **form})
+
+        with ThreadPoolExecutor(3) as hands:
+            list(hands.map(press, pressing))
+
+    press_often({"amount": "10", "why": "goodwill"})
+    press_often({f"packs-{line}": "1"})
+    press_often({"amount": "10", "why": "goodwill"})
+    till.work()
+    given = till.call(f"/v1/refunds?limit=100&payment_intent={intent}")["data"]
+    s9 = figures("S9")
+    s9.exactly("refunds of three forms, each pressed nine times", len(till.refunds(order_id)), 3)
+    s9.exactly("fen given back for them", sum(one["amount"] for one in given), 1_000 + 4_500 + 1_000)
 
 
 def test_a_sum_is_typed_in_yuan_and_nonsense_gives_nothing_back(till: Till, clerk: Clerk) -> None:
