@@ -13,12 +13,16 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class InvoiceSeen:
-    """An invoice as the provider sees it; `lines` are the order ids its lines name, fen everywhere."""
+    """An invoice as the provider sees it; `lines` are the order ids its lines name, fen everywhere.
+
+    `paid_fen` is what was paid there, not what was marked as paid elsewhere.
+    """
 
     ref: str
     status: str
     total_fen: int
     paid_fen: int
+    credited_fen: int
     lines: frozenset[int]
     metadata: Mapping[str, str]
 
@@ -96,6 +100,9 @@ class InvoiceGateway(Protocol):
 
     def invoices_of(self, customer_ref: str) -> Iterator[InvoiceSeen]:
         """All of a customer, newest first."""
+
+    def invoices_since(self, moment: datetime) -> Iterator[InvoiceSeen]:
+        """All that were made since, newest first, each with no more than its first lines."""
 
     def credits_of(self, ref: str) -> Mapping[int, str]:
         """The credit notes of an invoice: the provider's id by ours."""

@@ -336,8 +336,8 @@ def first_address(session: Session, organisation_id: int) -> str:
     return session.scalar(statement) or ""
 
 
-def hear_of_invoice(session: Session, gateway: InvoiceGateway, ref: str, told: Mapping[str, str]) -> None:
-    """An event spoke of an invoice: ours by its id there or by the number in its metadata, or nobody's."""
+def hear_of_invoice(session: Session, gateway: InvoiceGateway, ref: str, told: Mapping[str, str]) -> bool:
+    """There is word of an invoice: ours by its id there or by the number in its metadata (True), or nobody's."""
     known = session.scalar(select(Invoice.id).where(Invoice.invoice_ref == ref))
     if known is None:
         known = session.scalar(
@@ -346,5 +346,6 @@ def hear_of_invoice(session: Session, gateway: InvoiceGateway, ref: str, told: M
     session.rollback()
     if known is None:
         in_transaction(session, lambda: find(session, "orphan_invoice", ref))
-        return
+        return False
     sync_invoice(session, gateway, known)
+    return True

@@ -108,6 +108,11 @@ class StripeInvoices:
         rows = self._pages(self._api.invoices.list, {"customer": customer_ref})
         return (self._whole(one) for one in rows)
 
+    def invoices_since(self, moment: datetime) -> Iterator[InvoiceSeen]:
+        """docs.stripe.com/api/invoices/list"""
+        rows = self._pages(self._api.invoices.list, {"created": {"gte": int(moment.timestamp())}})
+        return (invoice_seen(one) for one in rows)
+
     def credits_of(self, ref: str) -> Mapping[int, str]:
         """docs.stripe.com/api/credit_notes/list"""
         rows = list(self._pages(self._api.credit_notes.list, {"invoice": ref}))
@@ -119,6 +124,7 @@ def invoice_seen(one: Mapping[str, Any]) -> InvoiceSeen:
     return InvoiceSeen(
         ref=one["id"], status=one.get("status") or "draft", total_fen=one["total"],
         paid_fen=one["amount_paid"] - one["amount_paid_off_stripe"],
+        credited_fen=one["pre_payment_credit_notes_amount"] + one["post_payment_credit_notes_amount"],
         lines=numbers(one["lines"]["data"], "order_id"), metadata=one.get("metadata") or {},
     )  # fmt: skip
 

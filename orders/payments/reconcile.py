@@ -9,6 +9,7 @@ import click
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from orders.invoices.compare import compare_invoices
 from orders.payments.events import fetch_events, look_again
 from orders.payments.gateway import BalanceLine, IntentSeen, PaymentGateway, RefundSeen
 from orders.payments.ledger import enter, find
@@ -24,7 +25,10 @@ DAILY, MONTHLY = timedelta(days=3), timedelta(days=35)
 
 
 def reconcile(session: Session, gateway: PaymentGateway, kind: str, since: datetime) -> ReconciliationRun:
-    """One comparison of everything begun since that moment. `differences` counts what needs a person."""
+    """One comparison of everything begun since that moment, and of invoices, which change long after they were made.
+
+    `differences` counts what needs a person.
+    """
     run = ReconciliationRun(kind=kind, from_at=since, to_at=utcnow())
     session.add(run)
     session.commit()
@@ -39,8 +43,9 @@ def reconcile(session: Session, gateway: PaymentGateway, kind: str, since: datet
         in_transaction(session, lambda: compare_refund(session, run_id, refund))  # noqa: B023
     compare_ours(session, run_id, since, {one.ref for one in intents}, {one.ref for one in refunds})
     in_transaction(session, lambda: book_fees(session, gateway.balance_since(since)))
+    invoices = compare_invoices(session, gateway.invoices, run_id, utcnow())
     run = session.get_one(ReconciliationRun, run_id)
-    run.seen, run.finished_at = len(intents) + len(refunds), utcnow()
+    run.seen, run.finished_at = len(intents) + len(refunds) + invoices, utcnow()
     run.differences = len(session.scalars(select(Finding.id).where(Finding.id > before)).all())
     session.commit()
     return run
@@ -148,7 +153,7 @@ def reconcile_command(days: int) -> None:
         raise click.ClickException("no payment provider is set (STRIPE_SECRET_KEY)")
     fetch_events(session, gateway)
     run = reconcile(session, gateway, "by_hand", utcnow() - timedelta(days=days))
-    click.echo(f"compared {run.seen} payments and refunds of {days} days: {run.differences} differences")
+    click.echo(f"compared {run.seen} payments and refunds of {days} days and invoices: {run.differences} differences")
     unresolved = session.scalars(select(Finding).where(Finding.resolved_at.is_(None)).order_by(Finding.id)).all()
     for one in unresolved:
         click.echo(f"  {one.kind} {one.ref}: ours {one.ours}, theirs {one.theirs}")

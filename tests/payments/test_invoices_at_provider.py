@@ -18,6 +18,8 @@ from orders.invoices.receipts import match_receipt
 from orders.invoices.states import Call
 from orders.payments.events import fetch_events
 from orders.payments.gateway import GatewayDown
+from orders.payments.models import Finding
+from orders.payments.reconcile import reconcile
 from shop.clock import utcnow
 from shop.db import db
 from tests.builders import Builder
@@ -149,3 +151,49 @@ def test_what_was_voided_or_written_off_here_is_there_too_and_what_was_voided_th
     till.work()
     assert mart.now(third) == ("open", CASE_FEN), "a person decides"
     assert [one.theirs for one in till.findings("invoice_differs")] == [{"state": "void", "paid_fen": 0}]
+
+
+def compared(till: Till, *refs: object) -> dict[str, list[str]]:
+    """Compare both sides; all that was ever found about these invoices: their states and sums there, by kind."""
+    reconcile(db.session(), till.gateway, "by_hand", utcnow())
+    till.session.rollback()
+    found: dict[str, list[str]] = {}
+    for one in till.session.scalars(sa.select(Finding).order_by(Finding.id)):
+        ref, _colon, what = one.ref.partition(":")
+        if ref in refs:
+            found.setdefault(one.kind, []).append(what)
+    return found
+
+
+def test_the_comparison_brings_into_step_what_a_lost_job_left_behind(till: Till, mart: Mart) -> None:
+    invoice = drawn(mart)
+    till.work()
+    ref = there(till, invoice)["id"]
+    billing.credit_invoice(mart.session, invoice.id, Credit(700, "short"), OFFICE, utcnow())
+    match_receipt(mart.session, mart.paid_in(CASE_FEN).id, {invoice.id: CASE_FEN - 700}, OFFICE, utcnow())
+    mart.session.commit()
+    assert compared(till, ref) == {}
+    seen = there(till, invoice)
+    assert (seen["status"], seen["pre_payment_credit_notes_amount"], seen["amount_paid_off_stripe"]) == (
+        "paid", 700, CASE_FEN - 700
+    )  # fmt: skip
+    assert faults(mart.session) == []
+
+
+def test_the_comparison_finds_once_what_was_done_to_invoices_there_by_hand(till: Till, mart: Mart) -> None:
+    void, paid, credited, gone = (drawn(mart) for _ in range(4))
+    till.work()
+    refs = [str(there(till, one)["id"]) for one in (void, paid, credited)]
+    till.call(f"/v1/invoices/{refs[0]}/void", expand="")
+    till.call(f"/v1/invoices/{refs[1]}/pay", paid_out_of_band="true")
+    till.call("/v1/credit_notes", invoice=refs[2], amount="300")
+    stranger = till.call("/v1/invoices", customer=there(till, paid)["customer"], collection_method="send_invoice",
+                         days_until_due="30", currency="cny")  # fmt: skip
+    mart.session.execute(sa.update(Invoice).where(Invoice.id == gone.id).values(invoice_ref="in_gone"))
+    mart.session.commit()
+    for _ in range(2):
+        found = compared(till, *refs, stranger["id"], "in_gone")
+    assert sorted(found.pop("invoice_differs")) == [f"{CASE_FEN}-300-0", "paid", "void"]
+    assert found == {"orphan_invoice": [""], "invoice_unknown_at_provider": [""]}
+    # Ours is the truth of what is owed, until a person has looked.
+    assert [mart.now(one) for one in (void, paid, credited)] == [("open", CASE_FEN)] * 3
