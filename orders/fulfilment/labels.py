@@ -22,10 +22,10 @@ from catalogue.models import Counter, Sku
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.queue import masked
 from orders.models import Order, OrderContact, OrderLine
-from orders.receipts.paper import font
 from orders.states import FulfilmentRole, FulfilmentStatus
 from shop.clock import shanghai
 from shop.i18n import localised
+from shop.paper import font
 
 if TYPE_CHECKING:  # the PDF library is loaded by processes that draw
     from reportlab.pdfgen.canvas import Canvas

@@ -1,30 +1,19 @@
-"""A receipt as a PDF that looks the same on every device: its Chinese font travels inside it.
-
-docs/decisions/0010-receipts-carry-their-font.md says which font, and why a reader of Tibetan gets the Chinese sheet.
-"""
+"""A receipt on paper: the goods with where they come from, the sums, and every movement of money."""
 
 from __future__ import annotations
 
-import io
-from functools import cache
-from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from flask_babel import gettext
 
 from orders.receipts.contents import Origin, Receipt, ReceiptLine
+from shop import paper
 from shop.money import weight, yuan
+from shop.paper import gap, table, text
 from shop.templating import day, when
 
 if TYPE_CHECKING:
-    from reportlab.platypus import Flowable, Paragraph
-
-# Languages a sheet can be set in; Tibetan needs stacked letters, which the PDF library does not set.
-LANGUAGES = ("zh", "en")
-FONT, FONT_FILE = "MicroHei", "wqy-microhei.ttc"
-PADDING = 6  # points that the library leaves free beside what it sets
-INK, SOFT, RULE = "#1f1a17", "#6b625c", "#c9bfb6"
+    from reportlab.platypus import Flowable
 
 
 def _(text: str, **values: object) -> str:
@@ -32,67 +21,16 @@ def _(text: str, **values: object) -> str:
     return str(gettext(text, **values))
 
 
-@cache
-def font() -> str:
-    """The font's name, its file read once a process (23 MB that only processes that draw receipts need)."""
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.ttfonts import TTFont
-
-    with as_file(files("paperang_p2_fonts_cjk") / "fonts" / FONT_FILE) as path:
-        pdfmetrics.registerFont(TTFont(FONT, str(path), subfontIndex=0))
-    return FONT
-
-
 def draw(receipt: Receipt, address: str) -> bytes:
-    """The sheet (A4) in the current language; `address` is the shop's. The same receipt gives the same bytes."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.lib.units import mm
-    from reportlab.platypus import SimpleDocTemplate, Spacer
-
-    title = _("Receipt %(number)s", number=receipt.number)
-    paper = io.BytesIO()
-    sheet = SimpleDocTemplate(
-        paper, pagesize=A4, leftMargin=20 * mm, rightMargin=20 * mm, topMargin=18 * mm, bottomMargin=18 * mm,
-        title=title, author=_("Yarlung Market"), invariant=1,
-    )  # fmt: skip
-    width = sheet.width - 2 * PADDING
+    """The sheet in the current language; `address` is the shop's. The same receipt gives the same bytes."""
+    width = paper.width()
     story: list[Flowable] = [
-        text(_("Yarlung Market"), 20), text(_("Receipt"), 13, soft=True), Spacer(1, 5 * mm),
-        facts(receipt), Spacer(1, 6 * mm), goods(receipt, width), Spacer(1, 7 * mm),
-        text(_("Payments"), 12), Spacer(1, 2 * mm), money(receipt, width), Spacer(1, 9 * mm),
+        text(_("Yarlung Market"), 20), text(_("Receipt"), 13, soft=True), gap(5),
+        facts(receipt), gap(6), goods(receipt, width), gap(7),
+        text(_("Payments"), 12), gap(2), money(receipt, width), gap(9),
         text(_("This receipt is no 发票 (tax invoice)."), 9, soft=True), text(address, 9, soft=True),
     ]  # fmt: skip
-    sheet.build(story)
-    return paper.getvalue()
-
-
-def text(words: str, size: float = 10, *, soft: bool = False, right: bool = False) -> Paragraph:
-    """A paragraph; whatever somebody typed stays text."""
-    from reportlab.lib.enums import TA_LEFT, TA_RIGHT
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.platypus import Paragraph
-
-    style = ParagraphStyle(
-        f"{size}{soft}{right}", fontName=font(), fontSize=size, leading=size * 1.45, wordWrap="CJK",
-        textColor=SOFT if soft else INK, alignment=TA_RIGHT if right else TA_LEFT,
-    )  # fmt: skip
-    return Paragraph(escape(words), style)
-
-
-def table(rows: list[list[Any]], widths: list[float], *, heads: int, rules: list[int]) -> Flowable:
-    """Rows under a head that is repeated on each page, with thin rules above the rows in `rules`."""
-    from reportlab.platypus import Table
-
-    drawn = Table(rows, colWidths=widths, repeatRows=heads, hAlign="LEFT")
-    drawn.setStyle(
-        [
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-            ("LEFTPADDING", (0, 0), (0, -1), 0), ("RIGHTPADDING", (-1, 0), (-1, -1), 0),
-            ("TOPPADDING", (0, 0), (-1, -1), 3), ("BOTTOMPADDING", (0, 0), (-1, -1), 4),
-            *(("LINEABOVE", (0, row), (-1, row), 0.6, RULE) for row in rules),
-        ]
-    )  # fmt: skip
-    return drawn
+    return paper.sheet(_("Receipt %(number)s", number=receipt.number), _("Yarlung Market"), story)
 
 
 def facts(receipt: Receipt) -> Flowable:

@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from orders.bulk.credit import credit_of
-from orders.invoices import reading
+from orders.invoices import paper, reading
 from orders.invoices.overdue import stopped_by
 from orders.invoices.statement import next_month, statement_of
 from orders.views.buyer import keep_private, organisations
+from orders.views.on_paper import on_paper, shop_address
 from shop.accounts.policy import allow
 from shop.clock import shanghai_day, utcnow
 from shop.db import db
@@ -53,6 +54,15 @@ def invoice(number: str) -> str:
     found = reading.invoice_named(db.session(), number, [one.id for one in organisations()])
     page = reading.invoice_page(db.session(), found, today())
     return render_template("buyer/invoice.html", page=page, invoice=found)
+
+
+@buyer_invoices.get("/invoices/<number>.pdf")
+@allow("buyer")
+def invoice_pdf(number: str) -> Response:
+    """The same as a file to keep and to send on."""
+    found = reading.invoice_named(db.session(), number, [one.id for one in organisations()])
+    page = lambda: reading.invoice_page(db.session(), found, today())  # noqa: E731
+    return on_paper(lambda: paper.draw(page(), shop_address()), f"invoice-{found.number}")
 
 
 @buyer_invoices.get("/statement")

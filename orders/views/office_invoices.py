@@ -11,12 +11,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from orders.bulk.credit import credit_of
-from orders.invoices import billing, reading
+from orders.invoices import billing, paper, reading
 from orders.invoices.billing import Credit
 from orders.invoices.models import CREDIT_REASONS
 from orders.invoices.overdue import lift_stop, overdue_count, stopped_by
 from orders.invoices.statement_file import fen_of
 from orders.views.office_money import attempt
+from orders.views.on_paper import on_paper, shop_address
 from shop.accounts.models import Organisation
 from shop.accounts.policy import allow, current_actor
 from shop.audit import Actor
@@ -58,6 +59,15 @@ def invoice(number: str) -> str:
         "office/invoice.html", page=reading.invoice_page(db.session(), found, today()), invoice=found,
         history=history_of(db.session(), "invoice", found.id), reasons=CREDIT_REASONS,
     )  # fmt: skip
+
+
+@office_invoices.get("/<number>.pdf")
+@allow("office")
+def invoice_pdf(number: str) -> Response:
+    """The invoice as its buyers have it on paper."""
+    found = reading.invoice_named(db.session(), number, None)
+    page = lambda: reading.invoice_page(db.session(), found, today())  # noqa: E731
+    return on_paper(lambda: paper.draw(page(), shop_address()), f"invoice-{found.number}")
 
 
 @office_invoices.post("/<number>/<step>")

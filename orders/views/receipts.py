@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
-from flask_babel import force_locale
+from flask import Blueprint, Response, render_template
 from flask_babel import gettext as _
 
 from orders.history import find_order
 from orders.models import Order
 from orders.receipts import paper
 from orders.receipts.contents import Receipt, receipt_of
+from orders.views.on_paper import on_paper, shop_address
 from orders.views.own_orders import own_order
 from shop.accounts.models import RoleName
 from shop.accounts.policy import allow, current_person, role_names
-from shop.config import Settings
 from shop.db import db
 from shop.errors import NotFound
-from shop.i18n import DEFAULT_LOCALE, current_locale
 
 receipts = Blueprint("receipts", __name__, url_prefix="/orders")
 
@@ -48,12 +46,6 @@ def receipt_for(order: Order) -> Receipt:
     return found
 
 
-def shop_address() -> str:
-    """Where the shop is found, for whoever reads the paper."""
-    settings: Settings = current_app.extensions["settings"]
-    return settings.base_url
-
-
 @receipts.get("/<number>/receipt")
 @allow("anyone")
 def page(number: str) -> Any:
@@ -67,9 +59,4 @@ def page(number: str) -> Any:
 def pdf(number: str) -> Response:
     """The receipt as a file to keep; Chinese where the reader's language cannot be set on it."""
     order = readable_order(number)
-    language = current_locale()
-    with force_locale(language if language in paper.LANGUAGES else DEFAULT_LOCALE):
-        receipt = receipt_for(order)
-        sheet = paper.draw(receipt, shop_address())
-    headers = {"Content-Disposition": f'inline; filename="receipt-{receipt.number}.pdf"'}
-    return Response(sheet, mimetype="application/pdf", headers=headers)
+    return on_paper(lambda: paper.draw(receipt_for(order), shop_address()), f"receipt-{order.number}")

@@ -9,10 +9,13 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
+from pypdf import PdfReader
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from orders.check import faults
+from orders.invoices import billing
+from orders.invoices.billing import Credit
 from orders.invoices.mirror import issue_here
 from orders.invoices.models import BankReceipt, CreditNote, Invoice
 from orders.invoices.receipts import match_receipt
@@ -76,6 +79,32 @@ def test_the_office_bills_now_enters_a_transfer_and_matches_it(app: Flask, sessi
     assert faults(session) == []
 
 
+def test_an_invoice_is_a_file_to_keep_in_chinese_that_says_it_is_no_fapiao(
+    app: Flask, session: Session, mart: Mart
+) -> None:
+    invoice = mart.invoice(1, 2)
+    mart.session.execute(sa.update(Organisation).values(name="武汉<b>示范</b>超市"))
+    billing.credit_invoice(session, invoice.id, Credit(500, "short", "少六盒"), OFFICE, utcnow())
+    match_receipt(session, mart.paid_in(1_000, ref="ICBC-9").id, {invoice.id: 1_000}, OFFICE, utcnow())
+    session.commit()
+    office, buyer = app.test_client(), app.test_client()
+    sign_in(office, person(app, session, "office").email)
+    sign_in(buyer, person(app, session, "buyer", organisation_id=mart.organisation.id).email)
+    for client, room in ((buyer, "buyer"), (office, "office")):
+        page = f"/{room}/invoices/{invoice.number}"
+        assert f'href="{page}.pdf"' in client.get(page).text
+        answer = client.get(f"{page}.pdf")
+        assert (answer.status_code, answer.mimetype) == (200, "application/pdf")
+        sheet = PdfReader(io.BytesIO(answer.data))
+        text = "".join(one.extract_text() for one in sheet.pages).replace("\n", "")
+        for told in ("雅砻集", invoice.number, "武汉<b>示范</b>超市", "¥120.00", "¥240.00", "¥360.00", "少六盒",
+                     "-¥5.00", "ICBC-9", "-¥10.00", "¥345.00", "发票"):  # fmt: skip
+            assert told in text, told
+        fonts = [one.get_object() for one in sheet.pages[0]["/Resources"]["/Font"].values()]
+        assert any("/FontFile2" in one["/FontDescriptor"] for one in fonts if "MicroHei" in one["/BaseFont"])
+    assert "账单" in text and "不是发票" in text
+
+
 def test_a_file_of_the_bank_shows_what_became_of_each_row(app: Flask, session: Session, mart: Mart) -> None:
     office = browser(app, session, "office")
     rows = f"bank_ref,received_on,payer,amount\nU-1,{today()},{mart.organisation.name},5\nU-2,{today()},x,five\n"
@@ -109,6 +138,7 @@ def test_nobody_sees_another_organisations_invoices(app: Flask, session: Session
     session.commit()
     stranger, invoice = browser(app, session, "buyer", organisation_id=other.id), mart.invoice()
     assert stranger.get(f"/buyer/invoices/{invoice.number}").status_code == 404
+    assert stranger.get(f"/buyer/invoices/{invoice.number}.pdf").status_code == 404
     for page in ("/buyer/invoices", f"/buyer/statement?organisation={mart.organisation.id}"):
         text = stranger.get(page).text
         assert invoice.number not in text and mart.organisation.name not in text, page
