@@ -38,14 +38,18 @@ ORDERS = int(os.environ.get("SOAK_ORDERS", size(8, 500)))
 FAULTS = ("--repeat", "0.5", "--shuffle", "--cut-before", "0.05", "--seed", str(SEED))
 LOSSY, SILENT = "30 % of messages lost", "no messages at all"
 HALVES = {LOSSY: "0.3", SILENT: "1"}
-# What each defect breaks, by the words of the audit; the last two are caught by a second line of defence as well.
-CAUGHT = {
-    "new_key_at_each_try": "payments at the provider that the shop does not know",
-    "new_refund_key_at_each_try": "refund rows with two refunds at the provider",
-    "stock_released_before_the_cancel": "customers who paid for an order that had ended",
-    "no_lock_on_refunds": "refunds the shop granted and the provider refused",
-    "stock_released_before_the_cancel,no_late_rule": "ended orders whose money was kept",
-}
+# What each defect breaks, by the words of the audit: any of its rules catches it, others may be broken as well.
+CAUGHT: dict[str, tuple[str, ...]] = {
+    "new_key_at_each_try": ("payments at the provider that the shop does not know",),
+    # A part of the sum is given back twice; of the whole sum the provider refuses the second refund.
+    "new_refund_key_at_each_try": (
+        "refund rows with two refunds at the provider", "refunds at the provider without their row",
+        "refunds the shop granted and the provider refused",
+    ),
+    "stock_released_before_the_cancel": ("customers who paid for an order that had ended",),
+    "no_lock_on_refunds": ("refunds the shop granted and the provider refused",),
+    "stock_released_before_the_cancel,no_late_rule": ("ended orders whose money was kept",),
+}  # fmt: skip
 
 
 @contextmanager
@@ -125,6 +129,11 @@ def test_after_a_bad_day_both_books_say_the_same(
         assert faults(day.till.session) == []
 
 
+def counted(rules: dict[str, int]) -> str:
+    """Rules with how often they were broken, in a line."""
+    return ", ".join(f"{times} × {rule}" for rule, times in rules.items())
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("defects", CAUGHT)
 def test_a_planted_defect_is_caught(
@@ -135,10 +144,11 @@ def test_a_planted_defect_is_caught(
     with bad_day(database_url, orders, drop="0.3", cut="0.3", defects=defects) as day:
         live_through(day, orders)
         rules = audit(read_books(day.till))
-    caught = figures("DEFECT")
-    also = ", ".join(f"{len(broken)} × {rule}" for rule, broken in rules.items() if broken and rule != CAUGHT[defects])
-    words = defects.replace("_", " ").replace(",", " and ")
-    caught.at_least(f"{words}: {CAUGHT[defects]}{f' (also {also})' if also else ''}", len(rules[CAUGHT[defects]]), 1)
+    broken = {rule: len(found) for rule, found in rules.items() if found}
+    by = {rule: times for rule, times in broken.items() if rule in CAUGHT[defects]}
+    also = {rule: times for rule, times in broken.items() if rule not in by}
+    words = f"{defects.replace('_', ' ').replace(',', ' and ')}: {counted(by) or 'nothing'}"
+    figures("DEFECT").at_least(f"{words} (also {counted(also)})" if also else words, sum(by.values()), 1)
     if defects == "no_lock_on_refunds":
         # The provider is the second line of defence: it paid no more than it had received.
         assert rules["payments with more given back than came"] == []
