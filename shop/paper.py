@@ -38,7 +38,7 @@ def width() -> float:
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
 
-    return float(A4[0]) - 2 * SIDE * mm - 2 * PADDING
+    return float(A4[0] - 2 * SIDE * mm - 2 * PADDING)
 
 
 def sheet(title: str, author: str, story: list[Flowable]) -> bytes:

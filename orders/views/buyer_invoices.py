@@ -61,8 +61,11 @@ def invoice(number: str) -> str:
 def invoice_pdf(number: str) -> Response:
     """The same as a file to keep and to send on."""
     found = reading.invoice_named(db.session(), number, [one.id for one in organisations()])
-    page = lambda: reading.invoice_page(db.session(), found, today())  # noqa: E731
-    return on_paper(lambda: paper.draw(page(), shop_address()), f"invoice-{found.number}")
+
+    def draw() -> bytes:
+        return paper.draw(reading.invoice_page(db.session(), found, today()), shop_address())
+
+    return on_paper(draw, f"invoice-{found.number}")
 
 
 @buyer_invoices.get("/statement")

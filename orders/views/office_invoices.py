@@ -66,8 +66,11 @@ def invoice(number: str) -> str:
 def invoice_pdf(number: str) -> Response:
     """The invoice as its buyers have it on paper."""
     found = reading.invoice_named(db.session(), number, None)
-    page = lambda: reading.invoice_page(db.session(), found, today())  # noqa: E731
-    return on_paper(lambda: paper.draw(page(), shop_address()), f"invoice-{found.number}")
+
+    def draw() -> bytes:
+        return paper.draw(reading.invoice_page(db.session(), found, today()), shop_address())
+
+    return on_paper(draw, f"invoice-{found.number}")
 
 
 @office_invoices.post("/<number>/<step>")
