@@ -17,7 +17,7 @@ from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLe
 from orders.consignments.setting_aside import lock_consignments_on, release_on
 from orders.fulfilment.models import Allocation
 from orders.fulfilment.replan import plan_anew
-from orders.lifecycle import move_order, settle_order, settle_orders, tell
+from orders.lifecycle import cancel_parts, move_order, settle_order, settle_orders, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.refunds import give_back_surplus
 from orders.promises import lock_order, lock_orders, shorten_line, unallocate
@@ -248,6 +248,7 @@ def shorten_order(session: Session, order_id: int, line_id: int, packs: int, act
     tell(session, order, "order.shortened", sku_id=line.sku_id, packs=given)
     audit.record(session, actor, "order.shortened", "order", order_id, after={"sku_id": line.sku_id, "packs": given})
     if all(one.cancelled == one.quantity for one in order.lines):
+        cancel_parts(session, order_id, actor, now)
         move_order(session, order, OrderStatus.CANCELLED, actor, now)
     else:
         key = f"{order_id}:changed:{sum(one.cancelled for one in order.lines)}"

@@ -308,3 +308,18 @@ def test_a_backlog_planned_together_costs_no_more_than_one_by_one_and_leaves_nob
     assert work() == 14, "the orders' own jobs find nothing left to do"
     assert len(session.scalars(select(RoutingPlan.id)).all()) == 14
     assert faults(session) == []
+
+
+def test_an_order_of_which_nothing_is_left_leaves_no_work_at_its_counter(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, desk = build.sku(), build.counter()
+    lot = build.lot(eggs, at=desk, quantity=2)
+    placed = order(session, {eggs: 2}, at=desk)
+    work()
+    withdraw_lot(session, lot.id, "recalled: test", OFFICE, utcnow())
+    work()
+    assert session.get_one(Order, placed.id).status == "cancelled"
+    assert parts_of(session, placed) == [(desk.code, "hand_over", "cancelled")]
+    assert notices(session, "cancelled") == 1
+    assert faults(session) == []
