@@ -37,9 +37,7 @@ def may_change(session: Session, order: Order) -> bool:
     """Whether nothing of the order is picked, packed or on its way yet."""
     if order.method != "pickup" or order.kind != "retail" or order.status not in CHANGEABLE:
         return False
-    begun = Fulfilment.status.in_(("ready", "dispatched", "received", "handed_over")) | Allocation.picked_at.is_not(
-        None
-    )
+    begun = Fulfilment.status.in_(("ready", "dispatched", "received", "handed_over")) | (Allocation.picked > 0)
     statement = (
         select(Fulfilment.id)
         .outerjoin(Allocation, (Allocation.fulfilment_id == Fulfilment.id) & (Allocation.state != "released"))

@@ -23,6 +23,7 @@ from orders.fulfilment.backlog import route_backlog
 from orders.fulfilment.cases import try_again, waiting_cases
 from orders.fulfilment.change_pickup import CannotChangeCounter, change_pickup
 from orders.fulfilment.models import Allocation, Fulfilment
+from orders.fulfilment.picking import tick_row
 from orders.fulfilment.plan_models import RoutingPlan
 from orders.models import Order, OrderEvent, Reservation
 from orders.shortage import count_stock, withdraw_lot
@@ -323,3 +324,15 @@ def test_an_order_of_which_nothing_is_left_leaves_no_work_at_its_counter(
     assert parts_of(session, placed) == [(desk.code, "hand_over", "cancelled")]
     assert notices(session, "cancelled") == 1
     assert faults(session) == []
+
+
+def test_goods_that_are_ticked_off_are_collected_where_they_are(session: Session, build: Builder, work: Work) -> None:
+    eggs, near, far = build.sku(), build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    build.lot(eggs, at=near, quantity=10)
+    placed = order(session, {eggs: 2}, at=near)
+    work()
+    packs = session.scalars(select(Allocation)).one()
+    tick_row(session, packs.fulfilment_id, packs.id, 1, OFFICE, utcnow())
+    session.commit()
+    with pytest.raises(CannotChangeCounter):
+        change_pickup(session, placed.id, far.id, GUEST, utcnow())
