@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from catalogue.stock.availability import lock_available
+from catalogue.stock.availability import add_to_available, lock_available
 from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
@@ -149,6 +150,29 @@ def withdraw_lot(
     stop_selling(session, lot, reason)
     audit.record(session, actor, "lot.withdrawn", "lot", lot_id, after={"reason": reason})
     return True
+
+
+def refuse_recalled(session: Session, allocations: Sequence[Allocation], actor: Actor, now: datetime) -> None:
+    """Packs (order locked) that were between two counters when their lot went out of sale: nobody may get them.
+
+    They were in no place then, so what may be promised loses them only now.
+    """
+    statement = (
+        select(Allocation, Lot.sku_id)
+        .join(StockLevel, StockLevel.id == Allocation.level_id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .where(Allocation.id.in_([one.id for one in allocations]), ~Lot.sellable)
+        .order_by(Lot.sku_id, Allocation.id)
+    )
+    lost: dict[int, int] = defaultdict(int)
+    recalled = []
+    for allocation, sku_id in session.execute(statement):
+        recalled.append(allocation)
+        lost[sku_id] += allocation.quantity
+    take_back(session, recalled, "recalled", actor, now)
+    for sku_id, packs in lost.items():
+        cover_loss(session, sku_id, Channel.COUNTERS, packs, actor, now)
+        add_to_available(session, {sku_id: -packs}, Channel.COUNTERS)
 
 
 def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:

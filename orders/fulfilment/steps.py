@@ -18,6 +18,7 @@ from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import METHODS
 from orders.promises import lock_order, unallocate
+from orders.shortage import refuse_recalled
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
 from orders.weights import forget_weights
 from shop import audit
@@ -184,7 +185,10 @@ def dispatch(session: Session, fulfilment_id: int, actor: Actor, now: datetime) 
 
 
 def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
-    """A transfer arrived at the pickup counter: its packs now stand there and belong to the hand-over."""
+    """A transfer arrived at the pickup counter: its packs now stand there and belong to the hand-over.
+
+    Those of a lot that was called back meanwhile stay on the shelf for nobody; the order is planned anew.
+    """
     order, part = lock_part(session, fulfilment_id)
     if part.status == F.RECEIVED:
         return
@@ -200,7 +204,8 @@ def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: da
     ).scalar_one()
     place = session.execute(select(Location).where(Location.counter_id == target.counter_id)).scalar_one()
     moving = select(Allocation).where(Allocation.fulfilment_id == part.id, Allocation.state == "in_transit")
-    for allocation in session.execute(moving.order_by(Allocation.id)).scalars():
+    arrived = session.execute(moving.order_by(Allocation.id)).scalars().all()
+    for allocation in arrived:
         lot_id = session.get_one(StockLevel, allocation.level_id).lot_id
         allocation.level_id = level_for(session, lot_id, place.id).id
         allocation.fulfilment_id = target.id
@@ -208,6 +213,7 @@ def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: da
         allocation.picked, allocation.picked_at = 0, None  # whoever hands it over ticks it off again
         shift(session, allocation, MovementKind.TRANSFER_IN, allocation.quantity, actor)
     settle_order(session, order, actor, now)
+    refuse_recalled(session, arrived, actor, now)
 
 
 def shift(session: Session, allocation: Allocation, kind: MovementKind, packs: int, actor: Actor) -> None:

@@ -25,7 +25,7 @@ from orders.fulfilment.change_pickup import CannotChangeCounter, change_pickup
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.picking import tick_row
 from orders.fulfilment.plan_models import RoutingPlan
-from orders.models import Order, OrderEvent, Reservation
+from orders.models import Order, OrderEvent, OrderLine, Reservation
 from orders.shortage import count_stock, withdraw_lot
 from shop.audit import Actor
 from shop.clock import shanghai_day, utcnow
@@ -336,3 +336,22 @@ def test_goods_that_are_ticked_off_are_collected_where_they_are(session: Session
     session.commit()
     with pytest.raises(CannotChangeCounter):
         change_pickup(session, placed.id, far.id, GUEST, utcnow())
+
+
+def test_a_lot_recalled_between_two_counters_is_handed_to_nobody(session: Session, build: Builder, work: Work) -> None:
+    eggs, near, far = build.sku(), build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    lot = build.lot(eggs, at=far, quantity=2)
+    order(session, {eggs: 2}, at=near)
+    work()
+    transfer = session.scalars(select(Fulfilment).where(Fulfilment.role == "transfer")).one()
+    steps.make_ready(session, transfer.id, OFFICE, utcnow())
+    steps.dispatch(session, transfer.id, OFFICE, utcnow())
+    session.commit()
+    withdraw_lot(session, lot.id, "recalled: test", OFFICE, utcnow())
+    build.lot(eggs, at=near, quantity=1)
+    work()
+    steps.receive_transfer(session, transfer.id, OFFICE, utcnow())
+    work()
+    assert session.scalars(select(Reservation.allocated)).all() == [1], "what can be had from elsewhere is given"
+    assert session.scalars(select(OrderLine.cancelled)).all() == [1], "the rest is taken off"
+    assert faults(session) == []
