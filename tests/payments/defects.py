@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from orders import lifecycle
 from orders.models import Order
-from orders.office import money
+from orders.office import giving_back
 from orders.payments import refunds, stripe_gateway, sync
 from orders.payments.gateway import GatewayDown, IntentSeen, IntentWish, PaymentGateway, RefundSeen
 from orders.payments.models import Payment, Refund
@@ -94,7 +94,7 @@ def no_lock_on_refunds(put: Put) -> None:
 
     put(refunds, "standing_refunds", look_for_a_moment)
     put(refunds, "lock_payment", only_look)
-    put(money, "lock_payment", only_look)
+    put(giving_back, "lock_payment", only_look)
 
 
 def no_late_rule(put: Put) -> None:
