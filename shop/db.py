@@ -67,7 +67,7 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 # Timeouts in ms (statement, lock, idle in transaction) and pool sizes by kind of process: a web page must fail
 # fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
 TIMEOUTS: dict[ProcessRole, tuple[int, int, int]] = {
-    "web": (5_000, 2_000, 10_000),
+    "web": (5_000, 1_100, 10_000),  # the second in line for a row waits twice: for the first, then for the row
     "worker": (15_000, 3_000, 10_000),
     "bulk_worker": (120_000, 3_000, 10_000),
     "relay": (5_000, 1_000, 5_000),
@@ -126,7 +126,7 @@ def let_go(_error: BaseException | None = None) -> None:
 
 # Serialization failure, deadlock, lock not available: the transaction did nothing and may be repeated whole.
 REPEATABLE = {"40001", "40P01", "55P03"}
-SECONDS_TO_REPEAT = 1.5
+SECONDS_TO_REPEAT = 1.0
 
 
 def sqlstate(error: BaseException) -> str:
