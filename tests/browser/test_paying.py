@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import psycopg
 import pytest
 from playwright.sync_api import expect
 
+from shop.sandbox.processes import wait_until
 from tests.browser.conftest import Market, Visitor
 from tests.browser.shopping import check_out, put_in_cart
 
@@ -52,4 +54,19 @@ def test_a_guest_is_declined_pays_and_gets_the_money_back(visitor: Enter, shop: 
     guest.page.locator("main form button").first.click()
     expect(guest.page.locator("#order-refunded")).to_be_visible()
     guest.look()
+    number = guest.page.url.rstrip("/").rpartition("/")[2].partition("?")[0]
+    told = f"订单 {number} 的退款已到账"
+    assert wait_until(lambda: told in shop.get("/sandbox/mail"), 20, every=0.2), "no mail told of the refund"
+    assert sorted(ledger_of(shop, number)) == ["charge", "refund"]
+    assert sum(ledger_of(shop, number).values()) == 0
     shop.check()
+
+
+def ledger_of(shop: Market, number: str) -> dict[str, int]:
+    """What the money ledger holds for an order, in fen by kind, the provider's fees aside."""
+    statement = (
+        'SELECT m.kind, sum(m.amount_fen)::bigint FROM money_entry m JOIN "order" o ON o.id = m.order_id'
+        " WHERE o.number = %s AND m.kind <> 'fee' GROUP BY m.kind"
+    )
+    with psycopg.connect(shop.environment["DATABASE_URL"].replace("+psycopg", "")) as connection:
+        return dict(connection.execute(statement, [number]).fetchall())
