@@ -17,8 +17,8 @@ SECONDS_TO_FIND_A_GAP = 60
 # Commands that live with what they act on: name -> module:function. Loaded when they are asked for, so that
 # `shop migrate` starts without reading the whole shop's seeds.
 ELSEWHERE = {
-    "seed": "catalogue.seed.command:seed",
-    "demo-logins": "catalogue.seed.command:demo_logins",
+    "seed": "orders.seed.command:seed",
+    "demo-logins": "orders.seed.command:demo_logins",
     "check": "orders.check:command",
     "payments": "orders.payments.endpoint:command",
     "recall": "orders.recall:command",

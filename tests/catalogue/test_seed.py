@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from catalogue.listing import Wish, shelf
 from catalogue.models import Category, Cooperative, Counter, Household, Product, Sku
-from catalogue.seed.command import LOGINS, demo_logins, seed
 from catalogue.seed.demo import DEMO_PASSWORD, seed_shop
 from catalogue.seed.goods import PRODUCTS
 from catalogue.seed.scale import grow_catalogue, name_of
 from catalogue.stock.lots import last_selling_day
 from catalogue.stock.models import Lot, StockMovement
 from orders.check import faults
+from orders.consignments.models import Consignment
+from orders.seed.command import LOGINS, demo_logins, seed
 from shop.accounts.models import Membership, User
 from tests.builders import today
 
@@ -86,10 +87,10 @@ def test_a_demo_account_waits_in_every_room(app: Flask, session: Session) -> Non
     assert len(DEMO_PASSWORD) >= 12
 
 
-def test_a_real_shop_gets_no_account_with_a_known_password(app: Flask, session: Session) -> None:
+def test_a_real_shop_gets_no_account_with_a_known_password_and_no_consignment(app: Flask, session: Session) -> None:
     app.extensions["settings"] = app.extensions["settings"].model_copy(update={"app_env": "production"})
     assert "without demo accounts" in run(app, seed).output
-    assert counted(session, User, Product) == [0, 11]
+    assert counted(session, User, Consignment, Product) == [0, 0, 11]
     assert DEMO_PASSWORD not in run(app, demo_logins).output
 
 

@@ -7,6 +7,8 @@ from flask import current_app
 
 from catalogue.seed.demo import DEMO_PASSWORD, seed_shop
 from catalogue.seed.scale import grow_catalogue
+from orders.seed.channel import seed_channel
+from shop.clock import utcnow
 from shop.db import db
 
 LOGINS = (
@@ -26,6 +28,7 @@ def seed(scale: int | None) -> None:
     """Fill the shop with the demonstration; safe to repeat."""
     production = current_app.extensions["settings"].is_production
     seed_shop(db.session(), with_accounts=not production)
+    seed_channel(db.session(), utcnow(), with_consignments=not production)
     if scale:
         grow_catalogue(db.session(), scale)
     click.echo("seeded" + (" (without demo accounts: this is production)" if production else ""))

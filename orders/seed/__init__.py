@@ -1,0 +1,1 @@
+"""The demonstration, whole: goods and places of the catalogue, and the green channel at work."""
