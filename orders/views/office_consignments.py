@@ -18,6 +18,7 @@ from orders.consignments.replenish import ROAD_DAYS
 from orders.consignments.states import ConsignmentStatus
 from orders.consignments.temperatures import degrees
 from orders.coop_stock import skus_of
+from orders.office.channel_map import SHELF_WORDS, channel_map
 from orders.views.consignment_forms import typed_packs
 from orders.views.office_money import attempt
 from shop.accounts.policy import allow, current_actor
@@ -55,6 +56,16 @@ def consignments() -> str:
     return show_list(
         reading.consignments_list(link, today), _("Consignments"), template="office/consignments.html",
         standing=reading.standing(db.session(), today), words=reading.STATUS_WORDS,
+    )  # fmt: skip
+
+
+@office_consignments.get("/map")
+@allow("office")
+def on_the_map() -> str:
+    """Nedong and Wuhan: how the counters' shelves stand, and what is on the road to them."""
+    return render_template(
+        "office/consignment_map.html", room="office", found=channel_map(db.session(), utcnow()),
+        shelf_words=SHELF_WORDS, words=reading.STATUS_WORDS, road_days=ROAD_DAYS,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from flask import Flask
@@ -12,6 +13,8 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from catalogue.models import PriceChange, Product, Sku
+from orders.consignments.models import ReorderPoint
+from orders.consignments.proposals import propose_by_hand
 from orders.fulfilment.assign import route_order
 from orders.models import Order
 from orders.notifications.compose import notify_suppliers
@@ -19,7 +22,7 @@ from shop.audit import AuditEntry
 from shop.clock import utcnow
 from shop.db import db
 from tests.accounts.people import csrf_token, person, post, sign_in
-from tests.builders import Builder, order
+from tests.builders import GUEST, Builder, order, today
 from tests.orders.supermarkets import supermarket
 
 
@@ -165,6 +168,7 @@ def test_a_renamed_product_is_found_by_its_new_name(office: FlaskClient, placed:
 BUDGETS = {
     "": 12, "orders": 9, "products": 10, "skus": 9, "stock": 10, "cooperatives": 9, "counters": 10, "users": 9,
     "organisations": 9, "notices": 9, "audit": 9, "jobs": 9, "search?q=wh-": 30,
+    "consignments": 10, "consignments/map": 13,
 }  # fmt: skip
 
 
@@ -181,7 +185,11 @@ def test_no_list_asks_more_as_it_grows(
     for number in range(6):
         build.counter(f"WH-MORE-{number}")
         supermarket(session, 1, f"MORE-{number}")
-        build.lot(build.sku(f"MORE-{number}"), at=counter, quantity=50)
+        sku = build.sku(f"MORE-{number}")
+        build.lot(sku, at=counter, quantity=50)
+        session.add(ReorderPoint(counter_id=counter.id, sku_id=sku.id, point=9, up_to=20))
+        soon = today() + timedelta(days=9)
+        propose_by_hand(session, sku.product.cooperative_id, counter.id, soon, {sku.id: 9}, GUEST, utcnow())
     for sku in session.scalars(select(Sku).where(Sku.code.like("MORE-%"))):
         one = order(session, {sku: 1}, at=counter)
         route_order(session, one.id, utcnow())
