@@ -6,10 +6,11 @@ Each change is an event, so that the work planned there is looked at again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +23,16 @@ from shop.outbox import emit
 
 LONGEST_REASON = 200
 MOST_PARCELS = 100_000
+
+
+@dataclass(frozen=True)
+class CommonDaysOff:
+    """Days on which several counters are closed at once: a holiday."""
+
+    first: date
+    last: date
+    reason: str
+    counters: int
 
 
 def closures_of(session: Session, counter_id: int, today: date) -> Sequence[CounterClosure]:
@@ -64,6 +75,11 @@ def add_closure(session: Session, counter_id: int, first: date, last: date, reas
     lock_counter(session, counter_id)
     if first > last:
         raise Invalid(_l("The first day comes before the last"))
+    write_closure(session, counter_id, first, last, reason, actor)
+
+
+def write_closure(session: Session, counter_id: int, first: date, last: date, reason: str, actor: Actor) -> None:
+    """Add days off of a counter (locked), with their audit row and event."""
     closure = CounterClosure(counter_id=counter_id, from_day=first, to_day=last, reason=reason[:LONGEST_REASON])
     session.add(closure)
     session.flush()
@@ -82,6 +98,52 @@ def remove_closure(session: Session, counter_id: int, closure_id: int, actor: Ac
     session.delete(closure)
     session.flush()
     changed(session, counter_id, "opened", f"opened:{closure_id}")
+
+
+def common_days_off(session: Session, today: date) -> Sequence[CommonDaysOff]:
+    """Days off that are not over and that several counters share."""
+    days = CounterClosure.from_day, CounterClosure.to_day
+    counters = func.count(CounterClosure.counter_id.distinct())
+    statement = (
+        select(*days, func.max(CounterClosure.reason), counters)
+        .where(CounterClosure.to_day >= today)
+        .group_by(*days)
+        .having(counters > 1)
+        .order_by(*days)
+    )
+    return [CommonDaysOff(*row) for row in session.execute(statement)]
+
+
+def close_all(session: Session, first: date, last: date, reason: str, actor: Actor, now: datetime) -> int:
+    """No counter does anything on these days (a holiday); how many were closed. Those with these days off stay so.
+
+    Raises Invalid.
+    """
+    if first > last:
+        raise Invalid(_l("The first day comes before the last"))
+    if last < shanghai_day(now):
+        raise Invalid(_l("These days are over"))
+    everybody = select(Counter.id).where(Counter.active).order_by(Counter.id).with_for_update(key_share=True)
+    ids = session.execute(everybody).scalars().all()
+    off = set(session.execute(select(CounterClosure.counter_id).where(*days_are(first, last))).scalars())
+    closing = [counter_id for counter_id in ids if counter_id not in off]
+    for counter_id in closing:
+        write_closure(session, counter_id, first, last, reason, actor)
+    return len(closing)
+
+
+def open_all(session: Session, first: date, last: date, actor: Actor) -> int:
+    """Every counter that has exactly these days off works on them after all; how many."""
+    statement = select(CounterClosure).where(*days_are(first, last)).order_by(CounterClosure.counter_id)
+    closures = session.execute(statement.with_for_update()).scalars().all()
+    for closure in closures:
+        remove_closure(session, closure.counter_id, closure.id, actor)
+    return len({closure.counter_id for closure in closures})
+
+
+def days_are(first: date, last: date) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Conditions on a closure: exactly these days."""
+    return CounterClosure.from_day == first, CounterClosure.to_day == last
 
 
 def set_day(
@@ -104,9 +166,8 @@ def set_day(
         raise Invalid(_l("This day is over"))
     if capacity is not None and not 0 <= capacity <= MOST_PARCELS:
         raise Invalid(_l("Please enter how many parcels that day"))
-    hours = next((one for one in counter.hours if one.weekday == day.weekday()), None)
-    if closes is not None and (hours is None or not hours.opens <= closes <= hours.closes):
-        raise Invalid(_l("The counter is not open at that time of that day"))
+    if closes is not None:
+        check_closing(counter, day, closes)
     row = session.get(CounterDay, (counter_id, day), with_for_update=True, populate_existing=True)
     before = None if row is None else day_values(row)
     after: dict[str, object] = {
@@ -123,6 +184,33 @@ def set_day(
     audit.record(session, actor, "counter.day", "counter", counter_id, before=before, after=after)
     session.flush()
     changed(session, counter_id, "closed", f"day:{day.isoformat()}:{now.timestamp()}")
+
+
+def check_closing(counter: Counter, day: date, closes: time) -> None:
+    """A counter can close early at a time at which it is open that day. Raises Invalid."""
+    hours = next((one for one in counter.hours if one.weekday == day.weekday()), None)
+    if hours is None or not hours.opens <= closes <= hours.closes:
+        raise Invalid(_l("The counter is not open at that time of that day"), errors=[{"field": "closes"}])
+
+
+def close_early(
+    session: Session, counter_id: int, closes: time | None, reason: str, actor: Actor, now: datetime
+) -> None:
+    """Today the counter closes at that time (None: as usual again); how many parcels it can do stays as it was.
+
+    Raises NotFound, Invalid.
+    """
+    today = shanghai_day(now)
+    lock_counter(session, counter_id)
+    row = session.get(CounterDay, (counter_id, today), populate_existing=True)
+    capacity = row.capacity if row else None
+    set_day(session, counter_id, today, closes=closes, capacity=capacity, reason=reason, actor=actor, now=now)
+
+
+def closes_today(session: Session, counter_id: int, today: date) -> time | None:
+    """When the counter closes early today; None when it does not."""
+    row = session.get(CounterDay, (counter_id, today))
+    return row.closes if row else None
 
 
 def day_values(row: CounterDay) -> dict[str, object]:

@@ -40,6 +40,7 @@ from orders.views.coop import coop
 from orders.views.coop_consignments import coop_consignments
 from orders.views.coop_sheets import coop_sheets
 from orders.views.counter import counter
+from orders.views.counter_changes import counter_changes
 from orders.views.counter_consignments import counter_consignments
 from orders.views.counter_day import counter_day
 from orders.views.counter_picking import counter_picking
@@ -169,6 +170,7 @@ def register_rooms(app: Flask) -> None:
     app.register_blueprint(counter)
     app.register_blueprint(counter_picking)
     app.register_blueprint(counter_day)
+    app.register_blueprint(counter_changes)
     app.register_blueprint(counter_substitutes)
     app.register_blueprint(counter_consignments)
     app.register_blueprint(coop)

@@ -1,17 +1,19 @@
-"""A counter's unusual days, as the office enters them: closing early, another capacity, a broken freezer."""
+"""Counters' unusual days, as the office enters them: closing early, another capacity, broken freezers, holidays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, time
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from catalogue.counter_days import end_outage, set_day, start_outage
+from catalogue.counter_days import close_all, common_days_off, end_outage, open_all, set_day, start_outage
+from catalogue.views.office_additions import typed_day
 from shop.accounts.policy import allow, current_actor
-from shop.clock import utcnow
+from shop.clock import shanghai_day, utcnow
 from shop.db import db, in_transaction
 from shop.errors import DomainError, Invalid, NotFound
 
@@ -78,3 +80,50 @@ def repaired(counter_id: int, outage_id: int) -> Response:
     """It works again."""
     actor = current_actor()
     return keep(counter_id, lambda: end_outage(db.session(), counter_id, outage_id, actor, utcnow()))
+
+
+@office_days.get("/days")
+@allow("office")
+def everywhere() -> str:
+    """Days off that counters share, and a form to close all of them at once."""
+    return render_template(
+        "office/days_off.html", room="office", planned=common_days_off(db.session(), shanghai_day(utcnow())),
+        typed=request.args,
+    )  # fmt: skip
+
+
+@office_days.post("/days")
+@allow("office")
+def close_everywhere() -> Response:
+    """Days on which no counter does anything."""
+    actor, reason = current_actor(), request.form.get("reason", "").strip()
+
+    def save() -> int:
+        return close_all(db.session(), typed_day("from"), typed_day("to"), reason, actor, utcnow())
+
+    return keep_everywhere(
+        save,
+        lambda n: ngettext("%(num)s counter is closed on these days.", "%(num)s counters are closed on these days.", n),
+    )
+
+
+@office_days.post("/days/remove")
+@allow("office")
+def open_everywhere() -> Response:
+    """The counters work on these days after all."""
+    actor = current_actor()
+    return keep_everywhere(
+        lambda: open_all(db.session(), typed_day("from"), typed_day("to"), actor),
+        lambda n: ngettext("%(num)s counter works on these days.", "%(num)s counters work on these days.", n),
+    )
+
+
+def keep_everywhere(save: Callable[[], int], done: Callable[[int], str]) -> Response:
+    """Do it in a transaction, say for how many counters, show the days off."""
+    try:
+        counters = in_transaction(db.session(), save)
+    except DomainError as refusal:
+        flash(str(refusal.detail), "bad")
+    else:
+        flash(done(counters), "good")
+    return redirect(url_for("office_days.everywhere"), 303)

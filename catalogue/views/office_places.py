@@ -135,7 +135,7 @@ def basis_points(text: str) -> int:
 def counters() -> str:
     """Every counter."""
     link = places.counters_list(lambda number: url_for("office_places.counter", counter_id=number))
-    return show_list(link, _("Counters and hours"))
+    return show_list(link, _("Counters and hours"), template="office/counters.html")
 
 
 @office_places.route("/counters/<int:counter_id>", methods=["GET", "POST"])

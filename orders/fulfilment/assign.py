@@ -34,6 +34,8 @@ ROUTER = Actor("router")
 ROUTABLE = {OrderStatus.CONFIRMED, OrderStatus.ROUTED, OrderStatus.PREPARING, OrderStatus.READY}
 # An order that was planned so often since a person last looked at it waits for a person.
 MOST_PLANS = 12
+# Why an order waits for a person until there is a day again.
+NO_DAY = {"pickup_closed", "all_closed"}
 
 
 @dataclass(frozen=True)
@@ -135,12 +137,12 @@ def without_parked(
     parked: dict[int, str] = {}
     for one in found:
         order_id = one.order.id
-        if order_id in known and not (known[order_id] == "pickup_closed" and has_day(one.order, world)):
+        if order_id in known and not (known[order_id] in NO_DAY and has_day(one.order, world)):
             continue
         if order_id in often and versions[order_id] - waved.get(order_id, 0) >= MOST_PLANS:
             parked[order_id] = "planned_too_often"
         elif not has_day(one.order, world):
-            parked[order_id] = "pickup_closed"
+            parked[order_id] = "all_closed" if one.order.pickup_counter_id is None else "pickup_closed"
         else:
             kept.append(one)
     park(session, parked, versions, why, ROUTER)

@@ -89,9 +89,11 @@ def decide(snapshot: Snapshot, waiting: Waiting) -> Decision:
 
 
 def days_for(world: World, order: Order) -> list[date]:
-    """The days on which the order can be handed over: for a pickup those its counter works on."""
+    """The days on which the order can be handed over: for a pickup those its counter works on, else any counter."""
     pickup = order.pickup_counter_id
-    return [day for day in world.days if pickup is None or world.takes_new(pickup, day)]
+    if pickup is None:
+        return world.working_days
+    return [day for day in world.days if world.takes_new(pickup, day)]
 
 
 def still_fits(snapshot: Snapshot, waiting: Waiting, proposed: Proposal) -> bool:

@@ -1,4 +1,4 @@
-"""The day changed: which orders that touches, and how their work is planned anew. One way for every cause.
+"""The day changed: which orders are planned anew. One way for every cause.
 
 A cause is written down where it happens (a closure, a broken freezer, a lot out of sale, a rejected line) with an
 event in the same transaction. Whoever works on the event asks what of the orders' work can no longer stand, so it
@@ -8,16 +8,14 @@ does not matter how often, or in which order, events come.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from orders.fulfilment.models import Allocation, Fulfilment
-from orders.fulfilment.queue import masked
+from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.standing import UNDONE
-from orders.models import Order, OrderContact, Reservation
+from orders.models import Order, Reservation
 from orders.states import OrderStatus
 from shop.outbox import emit, emit_all
 
@@ -26,19 +24,6 @@ JOINT_FROM = 40  # so many orders that wait at once are worth planning together
 ROUTABLE = [status.value for status in (OrderStatus.CONFIRMED, OrderStatus.ROUTED, OrderStatus.PREPARING,
                                         OrderStatus.READY)]  # fmt: skip
 RUSH = timedelta(seconds=20)
-MOST_SHOWN = 200
-
-
-@dataclass(frozen=True)
-class Touched:
-    """An order whose part at a counter falls on certain days; a `packed` one is left alone: its customer is told."""
-
-    number: str
-    role: str
-    due_at: datetime
-    packs: int
-    customer: str
-    packed: bool
 
 
 def plan_anew(session: Session, order_ids: Iterable[int], why: str, key: str) -> None:
@@ -94,26 +79,3 @@ def waiting_orders(session: Session, before: datetime | None = None) -> Sequence
     if before is not None:
         statement = statement.where(Order.created_at < before)
     return session.execute(statement).scalars().all()
-
-
-def touched_by(session: Session, counter_id: int, first: date, last: date, today: date) -> Sequence[Touched]:
-    """Parts at this counter that fall on these days, by due time; what is overdue counts as today's."""
-    day = func.greatest(func.date(func.timezone("Asia/Shanghai", Fulfilment.due_at)), today)
-    packs = func.coalesce(func.sum(Allocation.quantity).filter(Allocation.state == "reserved"), 0)
-    statement = (
-        select(Fulfilment, Order.number, OrderContact.name, OrderContact.phone, packs)
-        .join(Order, Order.id == Fulfilment.order_id)
-        .outerjoin(OrderContact, OrderContact.order_id == Order.id)
-        .outerjoin(Allocation, Allocation.fulfilment_id == Fulfilment.id)
-        .where(
-            Fulfilment.counter_id == counter_id,
-            or_(Fulfilment.status.in_(UNDONE), Fulfilment.status == "ready"),
-            day.between(first, last),
-        )
-        .group_by(Fulfilment.id, Order.number, OrderContact.name, OrderContact.phone)
-        .order_by(Fulfilment.due_at, Fulfilment.id)
-    )
-    return [
-        Touched(number, part.role, part.due_at, int(count), masked(name or "", phone or ""), part.status == "ready")
-        for part, number, name, phone, count in session.execute(statement)
-    ]

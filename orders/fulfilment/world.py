@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -66,6 +67,11 @@ class World:
     def takes_new(self, counter_id: int, day: date) -> bool:
         """Whether that counter can be given work for that day now."""
         return self.by_id[counter_id].active and self.calendars[counter_id].takes_new(day, self.now)
+
+    @cached_property
+    def working_days(self) -> list[date]:
+        """The days on which any counter can be given work now."""
+        return [day for day in self.days if any(self.takes_new(one.id, day) for one in self.counters)]
 
     def due(self, counter_id: int, day: date) -> datetime:
         """When that counter's work of that day should be ready."""

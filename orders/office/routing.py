@@ -48,6 +48,7 @@ CAUSE_WORDS: dict[str, Any] = {
     "backlog": _l("many orders waited"), "no_fresh_stock": _l("a lot grew too old"),
     "planned_too_often": _l("planned again and again without an end"),
     "pickup_closed": _l("the counter where it is collected does not open within a week"),
+    "all_closed": _l("no counter opens within a week"),
 }  # fmt: skip
 assert set(WEIGHT_WORDS) == set(COSTS)  # noqa: S101  every weight has its words
 

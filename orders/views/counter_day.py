@@ -5,12 +5,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
+from catalogue.counter_days import closes_today, outages_of
 from catalogue.models import Counter
 from orders.fulfilment import day as days
 from orders.fulfilment.day import WASTE_REASONS, Entry, ShelfRow
@@ -29,6 +31,15 @@ def here() -> Counter:
     return days.own_counter(db.session(), own_counter_ids(), request.values.get("counter", "")[:40])
 
 
+def different(counter: Counter) -> dict[str, Any]:
+    """What is not as usual at the counter today, and what was typed about it, for the page's forms."""
+    session, today = db.session(), shanghai_day(utcnow())
+    return {
+        "closes": closes_today(session, counter.id, today), "outages": outages_of(session, counter.id),
+        "hours": next((one for one in counter.hours if one.weekday == today.weekday()), None), "asked": request.args,
+    }  # fmt: skip
+
+
 @counter_day.get("")
 @allow("counter")
 def close() -> str:
@@ -36,7 +47,7 @@ def close() -> str:
     counter = here()
     return render_template(
         "counter/day.html", room="counter", counter=counter, rows=days.shelf(db.session(), counter.id), entries={},
-        reasons=WASTE_REASONS, key=uuid.uuid4().hex, faults={}, checked=False,
+        reasons=WASTE_REASONS, key=uuid.uuid4().hex, faults={}, checked=False, **different(counter),
     )  # fmt: skip
 
 
@@ -65,6 +76,7 @@ def save() -> tuple[str, int] | Response:
     page = render_template(
         "counter/day.html", room="counter", counter=counter, rows=rows, entries=entries, reasons=WASTE_REASONS,
         key=request.form.get("key", "")[:64], faults=faults, checked=not faults and bool(entries), typed=request.form,
+        **different(counter),
     )  # fmt: skip
     return page, 200 if not faults and entries else 422
 

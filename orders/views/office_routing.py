@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 
 from catalogue.models import Counter
 from orders.fulfilment.cases import try_again, waiting_cases
-from orders.fulfilment.replan import MOST_SHOWN, touched_by
+from orders.fulfilment.touched import MOST_SHOWN, touched_by_closure
 from orders.fulfilment.trial import find_trial, start_trial
 from orders.fulfilment.weights import add_version, costs_of, in_force, versions
 from orders.office.routing import WEIGHT_WORDS, cause_words, compared
@@ -140,20 +140,33 @@ def again(order_id: int) -> Response:
 @office_routing.get("/closures/<int:counter_id>")
 @allow("office")
 def ask_closure(counter_id: int) -> Any:
-    """Which orders days off would touch, before they are saved."""
+    """Which orders days off of a counter would touch, before they are saved."""
     counter = db.session.get(Counter, counter_id)
     if counter is None:
         raise NotFound()
+    back = url_for("office_places.counter", counter_id=counter_id)
+    return closure_page(counter, url_for("office_additions.close_counter", counter_id=counter_id), back)
+
+
+@office_routing.get("/closures")
+@allow("office")
+def ask_closure_everywhere() -> Any:
+    """Which orders a holiday of all counters would touch, before it is saved."""
+    typed: dict[str, Any] = {name: request.args.get(name, "") for name in ("from", "to", "reason")}
+    return closure_page(None, url_for("office_days.close_everywhere"), url_for("office_days.everywhere", **typed))
+
+
+def closure_page(counter: Counter | None, save: str, back: str) -> Any:
+    """What days off of a counter (None: of all) would touch, with the way to save them and the way back."""
     try:
         first, last = (date.fromisoformat(request.args.get(name, "")) for name in ("from", "to"))
     except ValueError:
         first, last = date.max, date.min
     if first > last:
         flash(_("Please choose the first and the last day"), "bad")
-        return redirect(url_for("office_places.counter", counter_id=counter_id), 303)
-    touched = touched_by(db.session(), counter_id, first, last, shanghai_day(utcnow()))
+        return redirect(back, 303)
+    touched = touched_by_closure(db.session(), counter.id if counter else None, first, last, shanghai_day(utcnow()))
     return render_template(
-        "office/closure.html", room="office", counter=counter, first=first, last=last,
-        reason=request.args.get("reason", "").strip()[:200], moving=[one for one in touched if not one.packed],
-        packed=[one for one in touched if one.packed], most=MOST_SHOWN,
+        "office/closure.html", room="office", counter=counter, first=first, last=last, save=save, back=back,
+        reason=request.args.get("reason", "").strip()[:200], touched=touched, most=MOST_SHOWN,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time as clock
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from flask import Flask
@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import workers.tasks  # noqa: F401  registers the topics
-from catalogue.counter_days import add_closure, set_day, start_outage
-from catalogue.models import Counter, Sku
+from catalogue.counter_days import add_closure, close_all, close_early, open_all, set_day, start_outage
+from catalogue.models import Counter, CounterClosure, CounterDay, Sku
 from orders.check import faults
 from orders.checkout import place_order
 from orders.fulfilment import steps
@@ -25,10 +25,11 @@ from orders.fulfilment.change_pickup import CannotChangeCounter, change_pickup
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.picking import tick_row
 from orders.fulfilment.plan_models import RoutingPlan
+from orders.fulfilment.touched import touched_by_closure, touched_by_early_closing, touched_by_outage
 from orders.models import Order, OrderEvent, OrderLine, Reservation
 from orders.shortage import count_stock, withdraw_lot
 from shop.audit import Actor
-from shop.clock import shanghai_day, utcnow
+from shop.clock import SHANGHAI, shanghai_day, utcnow
 from shop.db import db
 from shop.outbox import Job
 from tests.builders import GUEST, Builder, draft_of, order, today
@@ -173,6 +174,93 @@ def test_a_counter_that_closes_early_gives_away_what_is_due_later(session: Sessi
     work()
     assert parts_of(session, placed)[-1] == ("FAR", "deliver", "assigned")
     assert faults(session) == []
+
+
+def test_a_holiday_of_all_counters_moves_its_work_behind_it_and_may_be_taken_back(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, near, far = build.sku(), build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    for counter in (near, far):
+        build.lot(eggs, at=counter, quantity=10)
+    orders = [delivered(session, {eggs: 2}, (30.58, 114.28)), order(session, {eggs: 2}, at=far)]
+    work()
+    first, last = today(), today() + timedelta(days=1)
+    foreseen = touched_by_closure(session, None, first, last, today())
+    assert {one.number for one in foreseen} == {one.number for one in orders}
+    assert close_all(session, first, last, "spring festival", OFFICE, utcnow()) == 2
+    assert close_all(session, first, last, "spring festival", OFFICE, utcnow()) == 0, (
+        "a second press closes nothing twice"
+    )
+    work()
+    open_parts = select(Fulfilment.due_at).where(Fulfilment.status == "assigned")
+    assert {shanghai_day(due) for due in session.scalars(open_parts)} == {last + timedelta(days=1)}
+    assert len(session.scalars(open_parts).all()) == 2
+    assert open_all(session, first, last, OFFICE) == 2
+    work()
+    assert session.scalars(select(CounterClosure.id)).all() == []
+    assert faults(session) == []
+
+
+def test_a_holiday_longer_than_a_week_takes_nothing_off_a_delivery_but_waits_for_a_person(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, near = build.sku(), build.counter("NEAR")
+    build.lot(eggs, at=near, quantity=10)
+    placed = delivered(session, {eggs: 2}, (30.58, 114.28))
+    last = today() + timedelta(days=12)
+    close_all(session, today(), last, "", OFFICE, utcnow())
+    work()
+    assert [case.why for case in waiting_cases(session)] == ["all_closed"]
+    assert session.scalars(select(OrderLine.cancelled)).all() == [0]
+    open_all(session, today(), last, OFFICE)
+    try_again(session, placed.id, OFFICE, utcnow())
+    work()
+    assert session.get_one(Order, placed.id).status == "routed"
+    assert faults(session) == []
+
+
+def test_what_is_shown_before_a_counter_closes_early_or_a_freezer_breaks_is_what_moves(
+    session: Session, build: Builder, work: Work
+) -> None:
+    pork, oil = build.sku(storage="frozen"), build.sku()
+    near, far = build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    for counter in (near, far):
+        for sku in (pork, oil):
+            build.lot(sku, at=counter, quantity=20)
+    orders = [
+        delivered(session, goods, (30.58, 114.28)) for goods in ({pork: 1, oil: 2}, {oil: 1}, {pork: 3}, {pork: 1})
+    ]
+    work()
+    parts = {one.order_id: one for one in session.scalars(select(Fulfilment))}
+    packed, picked = parts[orders[2].id], parts[orders[3].id]
+    steps.make_ready(session, packed.id, OFFICE, utcnow())
+    row = session.scalars(select(Allocation).where(Allocation.fulfilment_id == picked.id)).one()
+    tick_row(session, picked.id, row.id, 1, OFFICE, utcnow())
+    session.commit()
+    foreseen = touched_by_outage(session, near.id, "frozen")
+    assert [(one.number, one.packs, one.packed) for one in foreseen] == [
+        (orders[0].number, 1, False), (orders[2].number, 3, True),
+    ]  # fmt: skip
+    start_outage(session, near.id, "frozen", "compressor", OFFICE, utcnow())
+    work()
+    assert [parts_of(session, one)[-1][0] for one in orders] == ["FAR", "NEAR", "NEAR", "NEAR"]
+    day, closes = shanghai_day(session.get_one(Fulfilment, packed.id).due_at), time(0, 1)
+    foreseen = touched_by_early_closing(session, near.id, datetime.combine(day, closes, SHANGHAI), utcnow())
+    assert {one.number for one in foreseen if not one.packed} == {orders[index].number for index in (0, 1, 3)}
+    set_day(session, near.id, day, closes=closes, capacity=None, reason="", actor=OFFICE, now=utcnow())
+    work()
+    assert [parts_of(session, one)[-1][0] for one in orders] == ["FAR", "FAR", "NEAR", "NEAR"], "picked packs stay"
+    assert faults(session) == []
+
+
+def test_closing_early_leaves_todays_number_of_parcels_as_the_office_set_it(session: Session, build: Builder) -> None:
+    counter = build.counter()
+    set_day(session, counter.id, today(), closes=None, capacity=70, reason="", actor=OFFICE, now=utcnow())
+    for closes in (time(15), None):
+        close_early(session, counter.id, closes, "no electricity", OFFICE, utcnow())
+        session.commit()
+        kept = session.get_one(CounterDay, (counter.id, today()), populate_existing=True)
+        assert (kept.closes, kept.capacity) == (closes, 70)
 
 
 def test_nothing_changes_for_anybody_when_the_change_touches_nothing(
