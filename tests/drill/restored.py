@@ -8,12 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sqlalchemy import select
+
+from catalogue.models import Counter, Sku
 from catalogue.seed.demo import seed_shop
 from orders.check import INVARIANTS
 from shop.app import create_app
 from shop.db import db
 from shop.migrating import upgrade
 from shop.sandbox.postgres import Postgres
+from tests.builders import Builder
 from tests.conftest import settings_for
 from tests.faults.guests import Guest
 from tests.figures import Figures
@@ -21,19 +25,20 @@ from tests.races.conftest import shop_on
 
 COUNTER = "WH-JH-01"
 MINUTES_TO_SELL_AGAIN = 15
+PACKS_TO_SELL = 10_000  # more than four hands buy in a minute and a half
 
 
 def prepare(server: Postgres, redis_url: str) -> str:
-    """Tables and the demonstration's goods; the code of something that is plentiful."""
+    """Tables and the demonstration's goods; the code of something that does not sell out while the drill sells it."""
     app = create_app(settings_for(server.url, redis_url))
     with app.app_context():
         upgrade()
         seed_shop(db.session(), with_accounts=True)
-        code = db.session.connection().exec_driver_sql(
-            "SELECT s.code FROM availability v JOIN sku s ON s.id = v.sku_id WHERE v.channel = 'counters'"
-            " ORDER BY v.available DESC LIMIT 1"
-        )
-        plentiful = str(code.scalar())
+        sku = db.session.execute(select(Sku).where(Sku.storage == "ambient").order_by(Sku.id).limit(1)).scalar_one()
+        counter = db.session.execute(select(Counter).where(Counter.code == COUNTER)).scalar_one()
+        Builder(db.session()).lot(sku, at=counter, quantity=PACKS_TO_SELL, best_before_in=sku.shelf_life_days)
+        db.session.commit()
+        plentiful = sku.code
         db.session.remove()
         db.engine.dispose()
     return plentiful
