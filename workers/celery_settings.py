@@ -12,8 +12,8 @@ from celery import Celery
 from kombu.entity import Exchange, Queue
 
 # Queues, not priorities: Redis' priorities are four emulated lists and approximate. One worker each, so that a slow
-# mail server never holds up routing.
-QUEUES = ("route", "notify", "webhook", "bulk", "maint")
+# mail server holds up neither routing nor what counters and cooperatives read in their rooms.
+QUEUES = ("route", "notify", "mail", "webhook", "bulk", "maint")
 SOFT_LIMIT, HARD_LIMIT = 30, 45
 BULK_SOFT_LIMIT, BULK_HARD_LIMIT = 300, 330
 
@@ -44,6 +44,8 @@ SETTINGS: dict[str, Any] = {
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
         "health_check_interval": 25,
+        # A worker of several queues empties them in the order it was given: the urgent ones first.
+        "queue_order_strategy": "priority",
     },
     # Redis may be away when a worker starts and at any time afterwards; keep trying.
     "broker_connection_retry_on_startup": True,

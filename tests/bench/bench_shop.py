@@ -308,7 +308,7 @@ def stock(bench: Bench, sku_id: int, packs: int) -> int:
 
 def placed_to_told(bench: Bench) -> None:
     """How long an order of the shop's own goods waits for its counter, and for the notice of it, at a trickle."""
-    helpers = [bench.children.worker("route", 2), bench.children.worker("notify", 2), bench.children.relay()]
+    helpers = [bench.children.worker("route", 2), bench.children.worker("notify,mail", 2), bench.children.relay()]
     wait_until(lambda: workers_heard(bench) >= 2, 60, "two workers")
     codes, randomness = own_goods(bench), random.Random(7)
     for _ in range(WARM_UP):  # the first of everything is slow once a day, not once an order

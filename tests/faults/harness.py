@@ -60,7 +60,7 @@ class Processes:
         return child
 
     def worker(
-        self, queues: str = "route,notify", processes: int = 2, app: str = "workers.app", **env: str
+        self, queues: str = "route,notify,mail", processes: int = 2, app: str = "workers.app", **env: str
     ) -> subprocess.Popen[bytes]:
         """A Celery worker."""
         options = (

@@ -56,6 +56,7 @@ def test_every_process_of_the_shop_has_its_role_and_none_its_default_secret(comp
         "web": "web",
         "worker-route": "worker",
         "worker-notify": "worker",
+        "worker-mail": "worker",
         "worker-webhook": "worker",
         "worker-bulk": "bulk_worker",
         "relay": "relay",

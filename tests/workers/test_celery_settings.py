@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from kombu import Consumer, Producer
 from kombu.exceptions import ContentDisallowed
 from kombu.serialization import dumps, loads
 
@@ -46,6 +47,7 @@ def test_b16_the_broker_is_swept_often_and_never_hangs() -> None:
     options = conf.broker_transport_options
     assert options["visibility_timeout"] == 900 > 2 * BULK_HARD_LIMIT
     assert (options["unacked_restore_interval"], options["unacked_restore_throttle"]) == (10, 1)
+    assert options["queue_order_strategy"] == "priority"
     assert (options["socket_timeout"], options["health_check_interval"], options["socket_keepalive"]) == (30, 25, True)
 
 
@@ -72,6 +74,22 @@ def test_a_lease_is_longer_than_the_time_limit_of_its_queue() -> None:
 def test_every_queue_has_a_worker_where_the_shop_is_run() -> None:
     assert {queue for queues, _ in WORKERS.values() for queue in queues.split(",")} == set(QUEUES)
     assert {topic.queue for topic in TOPICS.values()} <= set(QUEUES)
+
+
+def test_a_worker_of_several_queues_does_the_notices_before_the_mails_that_waited_longer(redis_url: str) -> None:
+    celery, taken = make_celery(redis_url), list[str]()
+    with celery.connection_for_write() as connection, connection.channel() as channel:
+        waiting = [celery.amqp.queues[name](channel) for name in ("notify", "mail")]
+        for queue in waiting:
+            queue.declare()
+            queue.purge()
+        producer = Producer(channel, serializer="json")
+        for name in ("mail", "mail", "notify", "notify"):
+            producer.publish(name, routing_key=name)
+        with Consumer(channel, waiting, callbacks=[lambda said, _message: taken.append(said)], no_ack=True):
+            while len(taken) < 4:
+                connection.drain_events(timeout=5)
+    assert taken == ["notify", "notify", "mail", "mail"]
 
 
 def test_pickle_is_refused() -> None:

@@ -24,7 +24,7 @@ def invoice_changed(_session: Session, job: Job) -> Outside | None:
     return lambda: sync_invoice(db.session(), invoices, invoice_id)
 
 
-@job("invoice.mails", queue="notify")
+@job("invoice.mails", queue="mail")
 def tell_buyers(session: Session, payload: Payload) -> None:
     """One mail for everybody who buys for the organisation."""
     invoice_id, kind = payload["invoice_id"], payload["kind"]
@@ -35,7 +35,7 @@ def tell_buyers(session: Session, payload: Payload) -> None:
     emit_all(session, "invoice.mail", mails)
 
 
-@outside_job("invoice.mail", queue="notify", tries=TRIES)
+@outside_job("invoice.mail", queue="mail", tries=TRIES)
 def mail_buyer(session: Session, job: Job) -> Outside | None:
     """Send one of them."""
     payload = job.payload

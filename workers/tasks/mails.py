@@ -29,21 +29,21 @@ def sending(job: Job, mail: OutgoingMail | None, pictures: tuple[Picture, ...] =
     return lambda: send(message, settings)
 
 
-@outside_job("order.mail", queue="notify", tries=TRIES)
+@outside_job("order.mail", queue="mail", tries=TRIES)
 def mail_customer(session: Session, job: Job) -> Outside | None:
     """Tell a customer how their order stands."""
     mail, pictures = compose_order_mail(session, job.payload["order_id"], job.payload["kind"])
     return sending(job, mail, pictures)
 
 
-@outside_job("notification.mail", queue="notify", tries=TRIES)
+@outside_job("notification.mail", queue="mail", tries=TRIES)
 def mail_notice(session: Session, job: Job) -> Outside | None:
     """Mail a notice that stands in an inbox already."""
     notice = session.get_one(Notification, job.payload["notification_id"])
     return sending(job, compose_notice(session, notice))
 
 
-@outside_job("account.mail", queue="notify", tries=TRIES)
+@outside_job("account.mail", queue="mail", tries=TRIES)
 def mail_account(session: Session, job: Job) -> Outside | None:
     """Confirm an address, reset a password."""
     try:
