@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.full, pytest.mark.faults]
 CLIENTS = 10
 SECONDS_AWAY = 20
 CLOCK = threading.Event()  # never set: it measures time that has to pass
+LONG_DUE = """
+    SELECT count(*) FROM job WHERE done_at IS NULL AND dead_at IS NULL AND next_at < now() - interval '9 minutes'"""
 UNROUTED = """SELECT count(*) FROM "order" WHERE status = 'confirmed'"""
 ROUTED = """SELECT count(*) FROM "order" WHERE status <> 'confirmed'"""
 B4_SECONDS = int(os.environ.get("B4_SECONDS", "600"))
@@ -34,7 +36,7 @@ def whole_shop(own_postgres: Postgres, own_redis: Redis) -> Iterator[Shop]:
     """Web server, relay and worker on servers of their own."""
     with shop_on(own_postgres.url, own_redis.url) as shop:
         shop.children.relay()
-        shop.children.worker("route,maint", processes=1)
+        shop.children.worker("route,notify,mail,maint", processes=1)
         yield shop
 
 
@@ -102,6 +104,7 @@ def redis_away(shop: Shop, redis: Redis, figures: Figures, seconds: float, drain
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     took = all_routed(shop, crowd, drained)
     figures.at_most(f"until the backlog of {backlog} orders was routed", took, drained, "s")
+    wait_until(lambda: shop.count(LONG_DUE) == 0, drained, "notices and mails of the first minute are written too")
     crowd.judge(shop, figures)
 
 
