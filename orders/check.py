@@ -72,13 +72,29 @@ INVARIANTS: dict[str, str] = {
         FROM "order" o LEFT JOIN order_line l ON l.order_id = o.id GROUP BY o.id
         HAVING o.total_fen <> o.lines_fen + o.delivery_fen - o.discount_fen
             OR o.lines_fen <> coalesce(sum(l.total_fen), 0)""",
-    "nothing is paid back beyond what was received, and collected orders are paid": """
-        SELECT o.number, o.status, o.total_fen, coalesce(sum(m.amount_fen), 0) AS balance
-        FROM "order" o LEFT JOIN money_entry m ON m.order_id = o.id AND m.kind NOT IN ('fee', 'dispute', 'dispute_won')
-        GROUP BY o.id
-        HAVING coalesce(sum(m.amount_fen), 0) < 0
-            OR (o.status = 'completed' AND o.payment_method = 'at_counter'
-                AND coalesce(sum(m.amount_fen), 0) <> o.total_fen)""",
+    "nothing is paid back beyond what was received": """
+        SELECT o.number, o.status, o.total_fen, sum(m.amount_fen) AS balance
+        FROM "order" o JOIN money_entry m ON m.order_id = o.id AND m.kind NOT IN ('fee', 'dispute', 'dispute_won')
+        GROUP BY o.id HAVING sum(m.amount_fen) < 0""",
+    "the money of every completed order was received, or an organisation owes it": """
+        SELECT o.number, o.payment_method, o.total_fen, coalesce(sum(m.amount_fen), 0) AS received
+        FROM "order" o LEFT JOIN money_entry m ON m.order_id = o.id AND m.kind IN ('counter_payment', 'charge')
+        WHERE o.status = 'completed' GROUP BY o.id
+        HAVING CASE o.payment_method WHEN 'on_account' THEN o.organisation_id IS NULL
+               ELSE coalesce(sum(m.amount_fen), 0) < o.total_fen END""",
+    "who pays at the counter has paid for what she took, and for nothing else": """
+        SELECT o.number, o.status, o.delivery_fen - o.discount_fen AS besides, coalesce(goods.fen, 0) AS goods,
+               coalesce(paid.fen, 0) AS paid
+        FROM "order" o
+        LEFT JOIN (SELECT l.order_id, sum(l.price_fen * a.quantity - coalesce((SELECT sum(l.price_fen - w.price_fen)
+                       FROM weighed_pack w WHERE w.allocation_id = a.id), 0)) AS fen
+                   FROM allocation a JOIN order_line l ON l.id = a.order_line_id WHERE a.state = 'shipped'
+                   GROUP BY l.order_id) goods ON goods.order_id = o.id
+        LEFT JOIN (SELECT order_id, sum(amount_fen) AS fen FROM money_entry WHERE kind = 'counter_payment'
+                   GROUP BY order_id) paid ON paid.order_id = o.id
+        WHERE o.payment_method = 'at_counter' AND coalesce(paid.fen, 0)
+           <> CASE WHEN goods.fen IS NULL THEN 0
+              ELSE greatest(goods.fen + o.delivery_fen - o.discount_fen, 0) END""",
     "no counter works for an order paid online before its money came": """
         SELECT o.number, o.status FROM "order" o
         WHERE o.payment_method = 'stripe' AND o.status NOT IN ('awaiting_payment', 'cancelled', 'expired')

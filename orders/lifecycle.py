@@ -16,7 +16,7 @@ from orders.models import Order, OrderEvent, Reservation
 from orders.payments.models import Payment
 from orders.payments.refunds import give_back_surplus
 from orders.payments.states import LIVE_PAYMENTS
-from orders.promises import lock_order, release_all
+from orders.promises import lock_order, release_all, reservations_of, reserved_allocations, shorten_line, unallocate
 from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, FulfilmentStatus, OrderStatus
 from orders.webhooks.announce import EVENTS, announce
 from shop import audit
@@ -147,6 +147,23 @@ def end_order(session: Session, order_id: int, to: OrderStatus, actor: Actor, no
     return order
 
 
+def end_rest(session: Session, order: Order, actor: Actor, now: datetime) -> None:
+    """Nobody came for the rest of a (locked) order: it goes back on sale, and the order is what its customer took."""
+    cancel_parts(session, order.id, actor, now)
+    unallocate(session, reserved_allocations(session, order.id), actor.name)
+    lines = {line.id: line for line in order.lines}
+    for promise in reservations_of(session, order.id):
+        if promise.held:
+            after = {"sku_id": promise.sku_id, "packs": promise.held}
+            shorten_line(session, order, lines[promise.order_line_id], promise.held)
+            tell(session, order, "order.shortened", **after, why="not_collected")
+            audit.record(session, actor, "order.shortened", "order", order.id, after=after)
+    tell_suppliers(session, order, "rest")
+    emit(session, "order.mail", f"{order.id}:rest", {"order_id": order.id, "kind": "rest"})
+    give_back_surplus(session, order, order.total_fen, "cancelled", actor, now)
+    settle_order(session, order, actor, now)
+
+
 def cancel_parts(session: Session, order_id: int, actor: Actor, now: datetime) -> None:
     """Close every open part of an order that ends, and tell its counters."""
     for part in fulfilments_of(session, order_id):
@@ -245,12 +262,15 @@ def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:
 
 
 def expire_if_still_overdue(session: Session, order_id: int, now: datetime) -> bool:
-    """Look again under the lock (a payment or a hand-over may have won) and expire."""
+    """Look again under the lock (a payment or a hand-over may have won) and expire, or end what was not collected."""
     order = lock_order(session, order_id)
     unpaid = order.status == OrderStatus.AWAITING_PAYMENT and order.expires_at is not None and order.expires_at <= now
     unclaimed = order.status == OrderStatus.READY and order.collect_by is not None and order.collect_by <= now
     if not (unpaid or unclaimed):
         return False
+    if unclaimed and any(part.status == FulfilmentStatus.HANDED_OVER for part in fulfilments_of(session, order_id)):
+        end_rest(session, order, EXPIRY, now)
+        return True
     try:
         end_order(session, order_id, OrderStatus.EXPIRED, EXPIRY, now)
     except WrongState:

@@ -134,9 +134,9 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         }
         return texts.get(str(data.get("role")), "")
     if kind == "order.shortened":
-        packs = int(data.get("packs", 0))
-        told = _("%(packs)s × %(name)s could not be given and is not charged",
-                 packs=packs, name=names.get(data.get("sku_id", 0), ""))  # fmt: skip
+        if data.get("why") == "not_collected":
+            return _("%(packs)s × %(name)s was not collected in time and is not charged", **packs_in(data, names))
+        told = _("%(packs)s × %(name)s could not be given and is not charged", **packs_in(data, names))
         other = [names[sku_id] for sku_id in data.get("instead", ()) if sku_id in names]
         return _("%(told)s. Still there: %(goods)s", told=told, goods=", ".join(other)) if other else told
     if kind == "fulfilment.weighed":
@@ -148,9 +148,9 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
     if kind in {"substitution.proposed", "substitution.accepted"}:
         said = {
             "substitution.proposed": _(
-                "The counter offers %(packs)s × %(name)s for what is missing", **offer_of(data, names)
+                "The counter offers %(packs)s × %(name)s for what is missing", **packs_in(data, names)
             ),
-            "substitution.accepted": _("You take %(packs)s × %(name)s instead", **offer_of(data, names)),
+            "substitution.accepted": _("You take %(packs)s × %(name)s instead", **packs_in(data, names)),
         }
         return said[kind]
     if kind == "fulfilment.line_rejected":
@@ -173,8 +173,8 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
     return texts.get(kind, "")
 
 
-def offer_of(data: Mapping[str, Any], names: Mapping[str | int, str]) -> dict[str, object]:
-    """How many packs of what a substitution is about."""
+def packs_in(data: Mapping[str, Any], names: Mapping[str | int, str]) -> dict[str, object]:
+    """How many packs of what an event is about."""
     return {"packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), "")}
 
 

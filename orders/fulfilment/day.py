@@ -65,7 +65,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class HandedOver:
-    """An order the counter finished that day; `collected_fen` was paid at the counter."""
+    """A part the counter handed over that day; `collected_fen` was paid for it at the counter."""
 
     number: str
     at: datetime
@@ -180,10 +180,12 @@ def summary(session: Session, counter: Counter, day: date) -> DaySummary:
 
 
 def handed_over_between(session: Session, counter_id: int, begins: datetime, ends: datetime) -> Sequence[HandedOver]:
-    """Parts this counter handed over, with the money it took for their orders."""
+    """Parts this counter handed over, with the money it took for them."""
+    ref = func.concat(Order.number, "/", Fulfilment.id)  # orders.payments.methods.ledger_ref
+    # Before parts brought their own money, an order's stood under its number.
     money = (
         select(func.coalesce(func.sum(MoneyEntry.amount_fen), 0))
-        .where(MoneyEntry.order_id == Order.id, MoneyEntry.kind.in_(["counter_payment", "counter_refund"]))
+        .where(MoneyEntry.kind == "counter_payment", MoneyEntry.ref.in_([ref, Order.number]))
         .scalar_subquery()
     )
     statement = (

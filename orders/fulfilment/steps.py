@@ -16,10 +16,10 @@ from orders.fulfilment.models import Allocation, Fulfilment, Rejection, Substitu
 from orders.fulfilment.weighing import Scale, Weighed, refuse_unweighed, weigh
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
-from orders.payments.methods import METHODS
+from orders.payments.methods import take_money
 from orders.promises import lock_order, unallocate
 from orders.shortage import refuse_recalled
-from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus, OrderStatus
+from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus
 from orders.weights import forget_weights
 from shop import audit
 from shop.audit import Actor
@@ -56,6 +56,13 @@ class TransfersMissing(WrongState):
 
     code: ClassVar[str] = "transfers_missing"
     title = _l("Goods for this order are still on their way from another counter")
+
+
+class OtherSum(WrongState):
+    """The sum that was asked for is not what the goods cost by now; `errors` has the right one."""
+
+    code: ClassVar[str] = "other_sum"
+    title = _l("The sum has changed meanwhile. Please look at it again before you take the money.")
 
 
 def find_part(session: Session, fulfilment_id: int, counter_ids: set[int] | None) -> Fulfilment:
@@ -224,10 +231,13 @@ def shift(session: Session, allocation: Allocation, kind: MovementKind, packs: i
     )  # fmt: skip
 
 
-def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now: datetime) -> Order:
-    """Give the goods to whoever shows the code, and take the money of an order paid at the counter.
+def hand_over(
+    session: Session, fulfilment_id: int, code: str, actor: Actor, now: datetime, *, taken_fen: int | None = None
+) -> Order:
+    """Give the goods to whoever shows the code, and take the money for them if they are paid at the counter.
 
-    Raises WrongCode, WrongState (not ready, or handed over already: a second redeem finds the part closed).
+    `taken_fen` is what the customer was asked for, where it is known. Raises WrongCode, WrongState (not ready, or
+    handed over already: a second redeem finds the part closed), OtherSum.
     """
     order, part = lock_part(session, fulfilment_id)
     if part.role == FulfilmentRole.TRANSFER:
@@ -236,6 +246,9 @@ def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now
     if not compare_digest(digits.encode(), (order.pickup_code or "").encode()):
         raise WrongCode(errors=[{"field": "code"}])
     move_fulfilment(session, order, part, F.HANDED_OVER, actor, now)
+    due = take_money(session, order, part, actor.name)
+    if taken_fen is not None and taken_fen != due:
+        raise OtherSum(errors=[{"due_fen": due}])
     for allocation in standing(session, part):
         shift(session, allocation, MovementKind.SHIP, -allocation.quantity, actor)
         allocation.state = "shipped"
@@ -243,8 +256,6 @@ def hand_over(session: Session, fulfilment_id: int, code: str, actor: Actor, now
         reservation.allocated -= allocation.quantity
         reservation.handed_over += allocation.quantity
     settle_order(session, order, actor, now)
-    if order.status == OrderStatus.COMPLETED:
-        METHODS[order.payment_method].handed_over(session, order, actor.name)
     return order
 
 

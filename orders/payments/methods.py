@@ -1,15 +1,19 @@
-"""The ways of paying an order: what an order that chose one starts as, and what happens when it is handed over."""
+"""The ways of paying an order: what an order that chose one starts as, and what is paid when goods change hands."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Protocol
 
 from flask_babel import lazy_gettext as _l
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from orders.models import Order
+from orders.fulfilment.models import Allocation, Fulfilment
+from orders.models import Order, OrderLine
+from orders.payments.ledger import received
 from orders.payments.models import MoneyEntry
 from orders.states import OrderStatus
+from orders.weights import allocated_fen
 
 
 class PaymentMethod(Protocol):
@@ -19,26 +23,31 @@ class PaymentMethod(Protocol):
     label: Any
     first_status: ClassVar[OrderStatus]
 
-    def handed_over(self, session: Session, order: Order, actor: str) -> None:
-        """What the counter does about money when the last of the goods is handed over."""
+    def due(self, session: Session, order: Order, part: Fulfilment) -> int:
+        """What the customer pays (fen) when she is given this part."""
 
 
 class PayAtCounter:
-    """到店付款: the order is confirmed at once, the counter takes the money when it hands over."""
+    """到店付款: the order is confirmed at once, the counter takes the money for what it hands over.
+
+    Each part brings its own money, so that nobody waits for the last of the goods, which may never come.
+    """
 
     code: ClassVar[str] = "at_counter"
     label = _l("Pay at the counter")
     first_status: ClassVar[OrderStatus] = OrderStatus.CONFIRMED
 
-    def handed_over(self, session: Session, order: Order, actor: str) -> None:
-        """One `counter_payment` row; the primary key refuses the same order twice."""
-        if order.total_fen:
-            session.add(
-                MoneyEntry(
-                    kind="counter_payment", ref=order.number, order_id=order.id, amount_fen=order.total_fen, actor=actor
-                )
-            )
-            session.flush()
+    def due(self, session: Session, order: Order, part: Fulfilment) -> int:
+        """What she has with this part, and the delivery with the first of them, less what she paid before."""
+        leaves = (Allocation.fulfilment_id == part.id) & (Allocation.state == "reserved")
+        taken = (
+            select(func.coalesce(func.sum(allocated_fen()), 0))
+            .select_from(Allocation)
+            .join(OrderLine, OrderLine.id == Allocation.order_line_id)
+            .where(OrderLine.order_id == order.id, (Allocation.state == "shipped") | leaves)
+        )
+        goods = int(session.scalar(taken) or 0)
+        return max(goods + order.delivery_fen - order.discount_fen - received(session, order.id), 0)
 
 
 class PayOnline:
@@ -48,8 +57,9 @@ class PayOnline:
     label = _l("Pay online")
     first_status: ClassVar[OrderStatus] = OrderStatus.AWAITING_PAYMENT
 
-    def handed_over(self, session: Session, order: Order, actor: str) -> None:
+    def due(self, session: Session, order: Order, part: Fulfilment) -> int:
         """Nothing: it is paid."""
+        return 0
 
 
 class OnAccount:
@@ -59,8 +69,9 @@ class OnAccount:
     label = _l("On account")
     first_status: ClassVar[OrderStatus] = OrderStatus.CONFIRMED
 
-    def handed_over(self, session: Session, order: Order, actor: str) -> None:
+    def due(self, session: Session, order: Order, part: Fulfilment) -> int:
         """Nothing: it is invoiced."""
+        return 0
 
 
 METHODS: dict[str, PaymentMethod] = {one.code: one for one in (PayAtCounter(), PayOnline(), OnAccount())}
@@ -75,3 +86,26 @@ MEANS = {"alipay": _l("Alipay"), "wechat_pay": _l("WeChat Pay"), "card": _l("Ban
 def method_for(kind: str, code: str) -> PaymentMethod | None:
     """The way of paying of that code, if orders of that kind ('retail' or 'bulk') may choose it."""
     return METHODS[code] if code in OFFERED[kind] else None
+
+
+def due_now(session: Session, order: Order, part: Fulfilment) -> int:
+    """What the customer pays (fen) when she is given this part of the order."""
+    return METHODS[order.payment_method].due(session, order, part)
+
+
+def ledger_ref(order: Order, part: Fulfilment) -> str:
+    """Under which the money of a part stands in the ledger: its primary key refuses a second time."""
+    return f"{order.number}/{part.id}"
+
+
+def take_money(session: Session, order: Order, part: Fulfilment, actor: str) -> int:
+    """Write down what the customer pays for a part (order locked) that is being handed over; fen."""
+    due = due_now(session, order, part)
+    if due:
+        session.add(
+            MoneyEntry(
+                kind="counter_payment", ref=ledger_ref(order, part), order_id=order.id, amount_fen=due, actor=actor
+            )
+        )
+        session.flush()
+    return due

@@ -176,7 +176,9 @@ class ProviderEvent(Base):
 
 
 class MoneyEntry(Base):
-    """`ref` is the provider's or the bank's id of the movement (cash at a counter: the order number). Insert only."""
+    """`ref` is the provider's or the bank's id of the movement, at a counter the number of the order and of its part.
+    Insert only.
+    """
 
     __tablename__ = "money_entry"
 

@@ -48,7 +48,9 @@ def payment_standing(session: Session, order: Order) -> PaymentStanding:
     ).one()
     over = order.status in {OrderStatus.CANCELLED, OrderStatus.EXPIRED}
     if order.payment_method != "stripe":
-        return PaymentStanding(order.payment_method, status_of(int(paid), int(back), over), int(paid), int(back))
+        # Of what is paid at the counter only the goods that were taken are paid; the rest is due with the rest.
+        status = "due" if paid < order.total_fen and not over else status_of(int(paid), int(back), over)
+        return PaymentStanding(order.payment_method, status, int(paid), int(back))
     return online_standing(session, order, int(paid), over)
 
 

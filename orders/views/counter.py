@@ -17,6 +17,8 @@ from orders.fulfilment.desk import find_waiting
 from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.queue import Ticket
 from orders.fulfilment.weighing import LightPacks, Scale, Weighed, WeightsMissing, field_of
+from orders.payments.methods import due_now
+from orders.states import FULFILMENT_MOVES, FulfilmentStatus
 from shop.accounts.policy import allow, current_actor, own_counter_ids
 from shop.changes import stream
 from shop.clock import utcnow
@@ -26,6 +28,7 @@ from shop.money import weight, yuan
 
 counter = Blueprint("counter", __name__, url_prefix="/counter")
 Step = Callable[[Session], object]
+HANDED_OVER_FROM = {status.value for status, moves in FULFILMENT_MOVES.items() if FulfilmentStatus.HANDED_OVER in moves}
 Answer = str | tuple[str, int] | Response
 
 
@@ -108,6 +111,7 @@ def part_page(fulfilment_id: int, problem: DomainError | None = None, wrong: str
         room="counter",
         part=found,
         order=found.order,
+        due_fen=due_now(db.session(), found.order, found) if found.status in HANDED_OVER_FROM else 0,
         customer=queue.masked(contact.name, contact.phone) if contact else "",
         picks=queue.picks(db.session(), found),
         elsewhere=queue.elsewhere(db.session(), found),
@@ -210,12 +214,14 @@ def receive(fulfilment_id: int) -> Response:
 @counter.post("/parts/<int:fulfilment_id>/hand-over")
 @allow("counter")
 def hand_over(fulfilment_id: int) -> Response:
-    """Give the goods to whoever shows the code."""
+    """Give the goods to whoever shows the code, for the sum the page showed."""
     steps.find_part(db.session(), fulfilment_id, own_counter_ids())
     code = request.form.get("code", "")[:40]
+    asked = request.form.get("taken_fen", "")[:12]
+    taken_fen = int(asked) if asked.isascii() and asked.isdecimal() else None
     return take(
         fulfilment_id,
-        lambda s: steps.hand_over(s, fulfilment_id, code, current_actor(), utcnow()),
+        lambda s: steps.hand_over(s, fulfilment_id, code, current_actor(), utcnow(), taken_fen=taken_fen),
         _("Handed over. Thank you!"),
     )
 

@@ -54,7 +54,9 @@ def test_from_the_queue_to_the_customer_the_stock_leaves_and_the_money_comes(ses
     session.commit()
     assert session.get_one(Order, placed.id).status == "completed"
     assert session.scalars(select(StockLevel.on_hand).execution_options(populate_existing=True)).all() == [3]
-    assert session.execute(select(MoneyEntry.ref, MoneyEntry.amount_fen)).all() == [(placed.number, 5160)]
+    assert session.execute(select(MoneyEntry.ref, MoneyEntry.amount_fen)).all() == [
+        (f"{placed.number}/{part.id}", 5160)
+    ]
     assert queue.board(session, {counter.id}, utcnow()) == []
     assert faults(session) == []
 

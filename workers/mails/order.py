@@ -65,6 +65,13 @@ KINDS: dict[str, OrderWords] = {
         _l("We are sorry: not everything could be given. What is missing is not charged."),
         shows_code=True,
     ),
+    "rest": OrderWords(
+        _l("The rest of your order %(number)s went back on sale"),
+        _l(
+            "You collected a part of it, and nobody collected the rest in time. You pay for what you took only;"
+            " what was paid for the rest goes back the way it came."
+        ),
+    ),
     "later": OrderWords(
         _l("Your order %(number)s will be ready on a later day"),
         _l("We are sorry: a counter could not keep to its day. The order's page shows the new one; nothing is lost."),
