@@ -41,15 +41,14 @@ def allocate_at_origin(session: Session, order_id: int, now: datetime) -> int:
     if not held or not waits or order.pickup_counter_id is None:
         return 0
     part = part_of(session, order, now)
-    lines = {line.sku_id: line for line in order.lines}
     chosen = []
     wanted = {sku_id: reservation.held for sku_id, reservation in held.items()}
     for level_id, sku_id, free in free_at_origin(session, list(held)):
         packs = min(free, wanted[sku_id])
         if packs:
-            chosen.append((lines[sku_id], part, Take(sku_id, level_id, packs)))
+            chosen.append((held[sku_id], part, Take(sku_id, level_id, packs)))
             wanted[sku_id] -= packs
-    place(session, {one.order_line_id: one for one in held.values()}, chosen, ROUTER)
+    place(session, chosen, ROUTER)
     settle_order(session, order, ROUTER, now)
     change = session.scalar(select(func.max(Allocation.id)).where(Allocation.fulfilment_id == part.id))
     tell_suppliers(session, order, f"origin-{change}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -12,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from orders.fulfilment.plan_models import RoutingCase, RoutingInstance, RoutingPlan
 from orders.fulfilment.planning import Decision
-from orders.routing.problem import Costs, CounterState, Line, LotStock, OrderWish, Problem, SkuNeeds
+from orders.routing.problem import Costs, CounterState, Line, LotStock, OrderWish, Plan, Problem, SkuNeeds
 from shop.db import table_of
 
 
@@ -39,17 +38,27 @@ def keep_plans(
             "order_id": one.waiting.order.id, "version": versions.get(one.waiting.order.id, 0) + 1,
             "costs_id": costs_id, "cost_fen": one.plan.cost_fen, "bound_fen": one.plan.bound_fen,
             "proved": one.plan.proved, "solver": one.solver, "seconds": one.seconds,
-            "plan": asdict(one.plan) | {"day": one.day.isoformat()}, "why": why,
+            "plan": written(one.plan) | {"day": one.day.isoformat()}, "why": why,
         }
         for one in decisions
     ]  # fmt: skip
-    written = insert(RoutingPlan).returning(RoutingPlan, sort_by_parameter_order=True)
-    plans = session.execute(written, rows).scalars().all()
+    statement = insert(RoutingPlan).returning(RoutingPlan, sort_by_parameter_order=True)
+    plans = session.execute(statement, rows).scalars().all()
     instances = [
         {"plan_id": plan.id, "instance": packed(one.problem)} for plan, one in zip(plans, decisions, strict=True)
     ]
     session.execute(insert(table_of(RoutingInstance)), instances)
     return {plan.order_id: plan for plan in plans}
+
+
+def written(plan: Plan) -> dict[str, Any]:
+    """A plan as it is stored: what `asdict` makes of it, without that copying everything for a tenth of the time."""
+    parcels = [vars(one) | {"takes": [vars(take) for take in one.takes]} for one in plan.parcels]
+    return vars(plan) | {
+        "parcels": parcels,
+        "unfilled": [vars(line) for line in plan.unfilled],
+        "reasons": [vars(one) for one in plan.reasons],
+    }
 
 
 def packed(problem: Problem) -> dict[str, Any]:

@@ -173,8 +173,8 @@ def accept_substitute(session: Session, substitution_id: int, order_id: int, act
     shorten_line(session, order, old, asked.packs)
     line = add_line(session, order, asked)
     promise(session, {asked.sku_id: asked.packs}, Channel.COUNTERS)
-    promises = {line.id: session.get_one(Reservation, line.id)}
-    place(session, promises, [(line, part, take) for take in takes], ROUTER)
+    promised = session.get_one(Reservation, line.id)
+    place(session, [(promised, part, take) for take in takes], ROUTER)
     session.flush()
     tell(session, order, "substitution.accepted", sku_id=asked.sku_id, packs=asked.packs)
     tell_suppliers(session, order, f"substitute-{asked.id}")

@@ -19,7 +19,7 @@ from orders.fulfilment.planning import Decision, days_for
 from orders.fulfilment.standing import OPEN, Part, Standing, Work
 from orders.fulfilment.world import World
 from orders.lifecycle import tell_orders
-from orders.models import Order, OrderLine, Reservation
+from orders.models import Order, Reservation
 from orders.routing.problem import Take
 from orders.states import FulfilmentRole, FulfilmentStatus
 from orders.weights import forget_weights
@@ -31,7 +31,7 @@ from shop.db import table_of
 from shop.outbox import emit_all
 
 F = FulfilmentStatus
-Placing = tuple[OrderLine, Fulfilment, Take]
+Placing = tuple[Reservation, Fulfilment, Take]
 Promises = Mapping[int, Reservation]
 
 
@@ -66,7 +66,7 @@ def write_parts(session: Session, works: Sequence[Assigned], world: World, actor
     session.flush()
     promises = {one.order_line_id: one for work in works for one in work.reservations}
     take_away(session, promises, leaving, actor)
-    place(session, promises, placings, actor)
+    place(session, placings, actor)
     for one in works:
         close_emptied(one, placings, leaving, world)
         one.ready_after = ready_at(one, world)
@@ -116,7 +116,7 @@ def matched(one: Assigned, parts: Mapping[str, Fulfilment]) -> tuple[set[int], l
     """What the plan leaves exactly where it is (allocation ids), and what it puts somewhere."""
     if one.decision is None:
         return set(), []
-    lines = {line.sku_id: line for line in one.order.lines}
+    promises = {promise.sku_id: promise for promise in one.reservations}
     there: dict[tuple[int | None, int, int, int], list[int]] = defaultdict(list)
     for packs, _ in one.work.freed:
         own = packs.allocation
@@ -126,11 +126,11 @@ def matched(one: Assigned, parts: Mapping[str, Fulfilment]) -> tuple[set[int], l
     for parcel in one.decision.plan.parcels:
         part = parts[parcel.counter]
         for take in parcel.takes:
-            same = there.get((part.id, lines[take.sku].id, take.level, take.quantity))
+            same = there.get((part.id, promises[take.sku].order_line_id, take.level, take.quantity))
             if same:
                 kept.add(same.pop())
             else:
-                placed.append((lines[take.sku], part, take))
+                placed.append((promises[take.sku], part, take))
     return kept, placed
 
 
@@ -163,11 +163,16 @@ def take_away(session: Session, promises: Promises, leaving: Sequence[Standing],
         forget_weights(session, [one.allocation.id for one in leaving])
 
 
-def place(session: Session, promises: Promises, placings: Sequence[Placing], actor: Actor) -> None:
+def place(session: Session, placings: Sequence[Placing], actor: Actor) -> None:
     """Tie promised packs to lots at their parts' places. The levels are locked, as whoever chose them read them."""
     rows = [
-        {"order_line_id": line.id, "fulfilment_id": part.id, "level_id": take.level, "quantity": take.quantity}
-        for line, part, take in placings
+        {
+            "order_line_id": promise.order_line_id,
+            "fulfilment_id": part.id,
+            "level_id": take.level,
+            "quantity": take.quantity,
+        }
+        for promise, part, take in placings
     ]
     if not rows:
         return
@@ -175,9 +180,9 @@ def place(session: Session, promises: Promises, placings: Sequence[Placing], act
     ids = session.execute(written, rows).scalars().all()
     packs = [(take.level, take.quantity, own) for own, (_, _, take) in zip(ids, placings, strict=True)]
     reserve_all(session, packs, source_type="allocation", actor=actor.name)
-    for line, _, take in placings:
-        promises[line.id].held -= take.quantity
-        promises[line.id].allocated += take.quantity
+    for promise, _, take in placings:
+        promise.held -= take.quantity
+        promise.allocated += take.quantity
 
 
 def close_emptied(one: Assigned, placings: Sequence[Placing], leaving: Sequence[Standing], world: World) -> None:
