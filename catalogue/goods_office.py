@@ -53,7 +53,7 @@ def products_list(session: Session, link: Link) -> ListSpec:
             Column("category", _("Shelf")),
             Column("cooperative", _("Cooperative")),
             Column("packs", _("Pack sizes"), numbers=True),
-            Column("from", _("From"), numbers=True),
+            Column("from", _("Price from"), numbers=True),
             Column("sold", _("Sold")),
         ),
         row=lambda row: product_row(row, link),

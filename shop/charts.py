@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT, FOOT, GAP = 640, 200, 24, 0.25
+WIDTH, HEIGHT, FOOT, GAP = 640, 210, 34, 0.25
 
 
 @dataclass(frozen=True)

@@ -116,8 +116,8 @@ def room() -> str:
 
 
 def room_links() -> list[RoomLink]:
-    """The pages of this room; a view may hand its template others."""
-    if person() is None:
+    """The pages of this room, for those with a key to it; a view may hand its template others."""
+    if person() is None or (room() in ROOM_NAMES and not any(link.current for link in my_rooms())):
         return []
     links = [(str(label), url_for(endpoint)) for label, endpoint in PAGES.get(room(), ())]
     above = [href for _label, href in links if is_above(href, request.path)]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import Form, IntegerField
+from wtforms import Field, Form, IntegerField
 from wtforms.validators import NumberRange, Optional
 
 from catalogue.by_weight import HEAVIEST_G, ByWeight
 from shop.edit_pages import YuanField
+
+WEIGHTS = ("per_kg_fen", "weight_from_g", "weight_to_g")
 
 
 def grams(label: Any) -> IntegerField:
@@ -28,10 +31,18 @@ class WeightFields(Form):
     weight_from_g = grams(_l("Sold by weight: a pack weighs at least (g)"))
     weight_to_g = grams(_l("Sold by weight: a pack weighs at most (g)"))
 
+    def __iter__(self) -> Iterator[Field]:
+        """The fields as the page shows them: these three beside the price they settle."""
+        for field in super().__iter__():
+            if field.short_name not in WEIGHTS:
+                yield field
+            if field.short_name == "price_fen":
+                yield from (self[name] for name in WEIGHTS)
+
 
 def typed_terms(form: FlaskForm) -> ByWeight | None:
     """The terms as typed, if they are whole."""
-    per_kg, least, most = (form[name].data for name in ("per_kg_fen", "weight_from_g", "weight_to_g"))
+    per_kg, least, most = (form[name].data for name in WEIGHTS)
     if per_kg is None or least is None or most is None:
         return None
     return ByWeight(form["per_kg_fen"].fen, least, most)
@@ -39,7 +50,7 @@ def typed_terms(form: FlaskForm) -> ByWeight | None:
 
 def settle_price(form: FlaskForm) -> bool:
     """Let price and weight of a pack follow from its terms; False, with words beside the field, if they cannot."""
-    typed = [form[name] for name in ("per_kg_fen", "weight_from_g", "weight_to_g")]
+    typed = [form[name] for name in WEIGHTS]
     given = [one for one in typed if one.data is not None]
     terms = typed_terms(form)
     if terms is None:

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 from werkzeug.wrappers import Response
 
 from catalogue.models import Cooperative, Counter, Sku
@@ -150,7 +151,8 @@ def withdraw(consignment_id: int) -> Response:
 def points() -> str:
     """Every shelf that is kept filled, and the way to add one."""
     spec = reorder_points.points_list(db.session(), point_link)
-    skus = db.session.execute(select(Sku).where(Sku.active).order_by(Sku.code)).scalars().all()
+    for_sale = select(Sku).where(Sku.active).order_by(Sku.code).options(joinedload(Sku.product))
+    skus = db.session.execute(for_sale).scalars().all()
     return show_list(
         spec, _("Reorder points"), template="office/reorder_points.html", counters=counters(), skus=skus
     )  # fmt: skip
