@@ -77,6 +77,32 @@ ACTIONS: dict[str, Any] = {
 }
 
 
+SUBJECTS: dict[str, Any] = {
+    "order": _l("Order"), "fulfilment": _l("Counter’s part"), "consignment": _l("Consignment"),
+    "sku": _l("SKU"), "product": _l("Product"), "lot": _l("Lot"), "stock_level": _l("Stock"),
+    "reorder_point": _l("Reorder point"), "cooperative": _l("Cooperative"), "household": _l("Household"),
+    "counter": _l("Counter"), "organisation": _l("Organisation"), "user": _l("Account"),
+    "invoice": _l("Invoice"), "bank_receipt": _l("Bank receipt"), "notification": _l("Notice"), "job": _l("Job"),
+}  # fmt: skip
+FIELDS: dict[str, Any] = {
+    "status": _l("Status"), "state": _l("Status"), "counter": _l("Counter"), "reason": _l("Reason"),
+    "packs": _l("Packs"), "organisation": _l("Organisation"), "sku": _l("SKU"),
+}  # fmt: skip
+# What `status` and `state` go through, whatever it is that has them; others are shown as they are kept.
+STATES: dict[str, Any] = {
+    "awaiting_payment": _l("Awaiting payment"), "confirmed": _l("Confirmed"), "routed": _l("At a counter"),
+    "preparing": _l("Being prepared"), "ready": _l("Ready"), "cancelled": _l("Cancelled"), "expired": _l("Expired"),
+    "assigned": _l("New"), "dispatched": _l("On the road"), "handed_over": _l("Handed over"),
+    "received": _l("Received"), "rejected": _l("Sent back"), "proposed": _l("Asked for"), "declined": _l("Declined"),
+    "withdrawn": _l("Withdrawn"), "open": _l("Open"), "paid": _l("Paid"), "void": _l("Void"),
+}  # fmt: skip
+
+
+def audit_subject(kind: str, number: str) -> str:
+    """Of what something was done, in words and with its number."""
+    return f"{SUBJECTS.get(kind, kind)} {number}"
+
+
 def audit_action(action: str) -> str:
     """What was done, in words; the code itself where we have none."""
     return str(ACTIONS.get(action, action))
@@ -86,7 +112,12 @@ def audit_values(values: Mapping[str, Any] | None) -> str:
     """Before or after, as 'field: value' pairs."""
     if not values:
         return "–"
-    return "; ".join(f"{name}: {value_text(value)}" for name, value in values.items())
+    return "; ".join(f"{FIELDS.get(name, name)}: {field_text(name, value)}" for name, value in values.items())
+
+
+def field_text(name: str, value: Any) -> str:
+    """What a field held: a status in words."""
+    return value_text(STATES.get(value, value) if name in {"status", "state"} else value)
 
 
 def value_text(value: Any) -> str:

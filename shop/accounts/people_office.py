@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from shop import audit
 from shop.accounts.models import Membership, Organisation, Role, RoleName, User, UserRole
 from shop.audit import Actor, AuditEntry
-from shop.audit_words import ACTIONS, audit_action, audit_values
+from shop.audit_words import ACTIONS, SUBJECTS, audit_action, audit_subject, audit_values
 from shop.errors import DomainError, Invalid, NotFound
 from shop.lists import Cell, Column, Filter, ListSpec, like
 
@@ -120,8 +120,6 @@ def organisation_row(row: Any, link: Link) -> tuple[Cell, ...]:
 
 def audit_list() -> ListSpec:
     """Everything anybody did, newest first."""
-    kinds = ("order", "fulfilment", "sku", "product", "cooperative", "household", "counter", "organisation", "user",
-             "job", "stock_level", "lot", "notification", "invoice", "bank_receipt")  # fmt: skip
     return ListSpec(
         statement=select(AuditEntry),
         key=AuditEntry.id,
@@ -136,7 +134,7 @@ def audit_list() -> ListSpec:
         row=audit_row,
         sort="-when",
         filters=(
-            Filter("kind", _("Of what"), tuple((kind, kind) for kind in kinds),
+            Filter("kind", _("Of what"), tuple(SUBJECTS.items()),
                    lambda value: AuditEntry.subject_type == value),
             Filter("what", _("What"), tuple((code, words) for code, words in ACTIONS.items()),
                    lambda value: AuditEntry.action == value),
@@ -153,7 +151,7 @@ def audit_row(row: Any) -> tuple[Cell, ...]:
         Cell(entry.at, kind="when"),
         Cell(entry.actor),
         Cell(audit_action(entry.action)),
-        Cell(f"{entry.subject_type} {entry.subject_id}"),
+        Cell(audit_subject(entry.subject_type, entry.subject_id)),
         Cell(audit_values(entry.before)),
         Cell(audit_values(entry.after)),
     )
