@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import format_decimal
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from catalogue.models import Cooperative, Counter, Sku
@@ -181,8 +181,13 @@ def consignments_list(link: Callable[[int], str], today: date) -> ListSpec:
         select(func.sum(func.coalesce(line.confirmed, line.proposed)))
         .where(line.consignment_id == Consignment.id).scalar_subquery()
     )  # fmt: skip
+    lost = (
+        select(func.sum(sum((getattr(ConsignmentLot, name) for name in LOST), literal(0))))
+        .join(line, line.id == ConsignmentLot.line_id)
+        .where(line.consignment_id == Consignment.id).scalar_subquery()
+    )  # fmt: skip
     statement = (
-        select(Consignment, Cooperative.names, Counter.names, packs)
+        select(Consignment, Cooperative.names, Counter.names, packs, lost)
         .join(Cooperative, Cooperative.id == Consignment.cooperative_id)
         .join(Counter, Counter.id == Consignment.counter_id)
     )
@@ -203,6 +208,7 @@ def consignments_list(link: Callable[[int], str], today: date) -> ListSpec:
             Column("arrives", _("To be there by"), Consignment.arrives_on),
             Column("status", _("Status")),
             Column("packs", _("Packs"), numbers=True),
+            Column("lost", _("Losses"), numbers=True),
         ),
         row=lambda row: list_row(row, link, today),
         sort="-asked",
@@ -216,7 +222,7 @@ def consignments_list(link: Callable[[int], str], today: date) -> ListSpec:
 
 def list_row(row: Any, link: Callable[[int], str], today: date) -> tuple[Cell, ...]:
     """One consignment of the office's list."""
-    consignment, cooperative, counter, packs = row
+    consignment, cooperative, counter, packs, lost = row
     words, tone = STATUS_WORDS[consignment.status]
     late = is_late(consignment, today)
     return (
@@ -227,4 +233,5 @@ def list_row(row: Any, link: Callable[[int], str], today: date) -> tuple[Cell, .
         Cell(consignment.arrives_on, kind="day"),
         Cell(_("%(status)s, late", status=words) if late else words, kind="badge", tone="bad" if late else tone),
         Cell(packs or 0),
+        Cell(lost, kind="badge", tone="bad") if lost else Cell(None),
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
+from flask_babel import format_date
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -117,6 +118,11 @@ def say_digest(session: Session, notice: Notification) -> NoticeText:
     return NoticeText(title, _("Sold today, worth %(total)s in all:", total=yuan(data["value_fen"])), lines)
 
 
+def day_text(iso: str) -> str:
+    """A calendar day in the reader's way of writing it."""
+    return str(format_date(date.fromisoformat(iso), "medium", rebase=False))
+
+
 def say_asked(session: Session, notice: Notification) -> NoticeText:
     """What a counter asks the cooperative for."""
     data = notice.data
@@ -125,7 +131,7 @@ def say_asked(session: Session, notice: Notification) -> NoticeText:
         NoticeLine(names.get(line["sku_id"], ""), _("%(n)s packs", n=line["proposed"])) for line in data["lines"]
     )
     title = _("Wuhan asks for your goods: consignment %(number)s", number=data["number"])
-    lead = _("To be there by %(day)s. Please say how many you can send.", day=data["arrives_on"])
+    lead = _("To be there by %(day)s. Please say how many you can send.", day=day_text(data["arrives_on"]))
     return NoticeText(title, lead, lines)
 
 
@@ -140,7 +146,7 @@ def say_coming(session: Session, notice: Notification) -> NoticeText:
     )
     title = _("On the road to you: consignment %(number)s", number=data["number"])
     return NoticeText(
-        title, _("Expected on %(day)s. Please receive it when it is there.", day=data["arrives_on"]), lines
+        title, _("Expected on %(day)s. Please receive it when it is there.", day=day_text(data["arrives_on"])), lines
     )
 
 

@@ -77,5 +77,5 @@ def test_a_consignment_travels_from_the_question_to_the_shelf(visitor: Callable[
     office.open("/office/consignments")
     row = office.page.locator("tbody tr", has_text=number)
     expect(row).to_contain_text("已到货")
-    expect(row).to_contain_text(f"{DAMAGED} 份破损")
+    expect(row.locator("td[data-label=损耗]")).to_have_text(str(DAMAGED))
     shop.check()
