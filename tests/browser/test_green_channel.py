@@ -28,7 +28,6 @@ def follow(visitor: Visitor, number: str) -> Page:
     """From the list of this room's consignments to one of them."""
     visitor.page.locator("main a", has_text=number).first.click()
     expect(visitor.page.locator("h1")).to_have_text(number)
-    visitor.look()
     return visitor.page
 
 
@@ -38,7 +37,7 @@ def test_a_consignment_travels_from_the_question_to_the_shelf(visitor: Callable[
     before = on_the_shelf(clerk)
 
     office.sign_in("office@demo.example", DEMO_PASSWORD)
-    office.open("/office/consignments/ask")
+    office.page.goto(f"{office.address}/office/consignments/ask")
     office.page.locator("#cooperative").select_option(label=COOPERATIVE)
     office.page.locator("main form[method=get] button").click()
     office.page.locator("#counter").select_option(label="江汉区北湖专柜")
@@ -48,7 +47,7 @@ def test_a_consignment_travels_from_the_question_to_the_shelf(visitor: Callable[
     number = office.page.locator("h1").inner_text()
 
     herder.sign_in("coop-suozhu@demo.example", DEMO_PASSWORD)
-    herder.open("/coop/consignments")
+    herder.page.goto(f"{herder.address}/coop/consignments")
     store = follow(herder, number)
     asked = store.locator("form[action$='/confirm']")
     expect(asked.locator("input[name^=packs]")).to_have_value(str(ASKED))
@@ -57,11 +56,10 @@ def test_a_consignment_travels_from_the_question_to_the_shelf(visitor: Callable[
     lot = store.locator("tbody .mono").inner_text()
     store.locator("#vehicle").fill("藏C·L1190")
     store.locator("#temperature").fill("-19.5")
-    herder.look()
     store.locator("form[action$='/dispatch'] button").click()
     herder.look()
 
-    clerk.open("/counter/consignments")
+    clerk.page.goto(f"{clerk.address}/counter/consignments")
     ramp = follow(clerk, number)
     expect(ramp.locator("fieldset")).to_contain_text(lot)
     expect(ramp.locator("main")).to_contain_text("-19.5")
@@ -69,12 +67,12 @@ def test_a_consignment_travels_from_the_question_to_the_shelf(visitor: Callable[
     ramp.locator("input[name^=damaged]").fill(str(DAMAGED))
     ramp.locator("form[action$='/receive'] button").click()
     clerk.look()
-    clerk.open("/counter/day")
+    clerk.page.goto(f"{clerk.address}/counter/day")
     shelf = ramp.locator("tbody tr", has_text=lot).locator("td.numbers strong")
     expect(shelf).to_have_text(str(SENT - DAMAGED))
     assert on_the_shelf(clerk) == before + SENT - DAMAGED
 
-    office.open("/office/consignments")
+    office.page.goto(f"{office.address}/office/consignments")
     row = office.page.locator("tbody tr", has_text=number)
     expect(row).to_contain_text("已到货")
     expect(row.locator("td[data-label=损耗]")).to_have_text(str(DAMAGED))

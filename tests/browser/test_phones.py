@@ -13,7 +13,18 @@ from tests.browser.conftest import Visitor
 pytestmark = pytest.mark.browser
 
 ROOMS = ("/office/", "/coop/", "/account")
-TOO_WIDE = "document.documentElement.scrollWidth - window.innerWidth"
+# Each page is laid out in place of the one before, which is much cheaper than going there.
+TOO_WIDE = """async (paths) => {
+  const found = {};
+  for (const path of paths) {
+    const answer = await fetch(path);
+    const text = await answer.text();
+    document.body.replaceWith(new DOMParser().parseFromString(text, "text/html").body);
+    const pixels = document.documentElement.scrollWidth - window.innerWidth;
+    if (answer.status !== 200 || pixels > 0) found[path] = [answer.status, pixels];
+  }
+  return found;
+}"""
 
 
 def speak(visitor: Visitor, language: str) -> None:
@@ -32,13 +43,6 @@ def test_no_page_of_the_offices_rooms_is_wider_than_a_phone(visitor: Callable[..
         links = page.locator(".room-nav a").evaluate_all("links => links.map((link) => link.getAttribute('href'))")
         assert links, f"{room} leads nowhere"
         paths += links
-    too_wide = {}
-    for path in paths:
-        answer = page.goto(f"{office.address}{path}", wait_until="domcontentloaded")
-        assert answer is not None
-        assert answer.status == 200, f"{path} answers {answer.status}"
-        pixels = page.evaluate(TOO_WIDE)
-        if pixels > 0:
-            too_wide[path] = pixels
+    too_wide = page.evaluate(TOO_WIDE, paths)
     speak(office, "zh")  # the account remembers its language, and other journeys meet it
     assert not too_wide
