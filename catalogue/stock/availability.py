@@ -67,7 +67,9 @@ def promise(session: Session, wanted: Mapping[int, int], channel: Channel) -> No
     add_to_available(session, {sku_id: -packs for sku_id, packs in wanted.items()}, channel)
 
 
-# Lock in SKU order, look, take all or nothing: in one statement, so that the rows wait for no round trip.
+# Lock in SKU order, look, take all or nothing: in one statement, so that the rows wait for no round trip. What is left
+# is reckoned from the locked row: what the statement sees may be older (packs came back while it waited), and
+# PostgreSQL holds the CHECK against the row it saw first, before it looks at the newest.
 TAKE = sa.text(
     """
     WITH wanted AS (
@@ -78,7 +80,7 @@ TAKE = sa.text(
          ORDER BY sku_id
            FOR UPDATE
     )
-    UPDATE availability SET available = availability.available - wanted.packs
+    UPDATE availability SET available = locked.available - wanted.packs
       FROM locked JOIN wanted USING (sku_id)
      WHERE availability.sku_id = locked.sku_id AND availability.channel = :channel
        AND NOT EXISTS (
