@@ -16,15 +16,19 @@ from orders.models import Order, OrderLine, Reservation
 from orders.weights import forget_weights
 
 
-def lock_order(session: Session, order_id: int) -> Order:
-    """The order row, locked and read anew. Raises NoResultFound."""
-    statement = select(Order).where(Order.id == order_id).with_for_update().execution_options(populate_existing=True)
-    return session.execute(statement).scalar_one()
+def lock_order(session: Session, order_id: int, *, wait: bool = True) -> Order:
+    """The order row, locked and read anew; `wait` as in lock_orders(). Raises NoResultFound."""
+    statement = select(Order).where(Order.id == order_id).with_for_update(nowait=not wait)
+    return session.execute(statement.execution_options(populate_existing=True)).scalar_one()
 
 
-def lock_orders(session: Session, order_ids: Iterable[int]) -> Sequence[Order]:
-    """Orders in id order (nobody waits for a rival who has the next one), locked and read anew."""
-    statement = select(Order).where(Order.id.in_(set(order_ids))).order_by(Order.id).with_for_update()
+def lock_orders(session: Session, order_ids: Iterable[int], *, wait: bool = True) -> Sequence[Order]:
+    """Orders in id order (nobody waits for a rival who has the next one), locked and read anew.
+
+    Who holds stock already must not `wait` for an order: whoever has it may want that stock. PostgreSQL then refuses
+    at once ("lock not available"), which in_transaction() and the pages know as "come again".
+    """
+    statement = select(Order).where(Order.id.in_(set(order_ids))).order_by(Order.id).with_for_update(nowait=not wait)
     return session.execute(statement.execution_options(populate_existing=True)).scalars().all()
 
 

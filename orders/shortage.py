@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from catalogue.stock.availability import add_to_available, lock_available
+from catalogue.stock.availability import add_to_available, available, lock_available
 from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
 from orders.consignments.setting_aside import lock_consignments_on, release_on
-from orders.fulfilment.models import Allocation
+from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.replan import plan_anew
 from orders.lifecycle import cancel_parts, move_order, settle_order, settle_orders, tell
 from orders.models import Order, OrderLine, Reservation
@@ -26,10 +27,12 @@ from orders.states import OrderStatus
 from shop import audit
 from shop.audit import Actor
 from shop.clock import shanghai_day
+from shop.db import in_transaction
 from shop.errors import Invalid, NotFound
 from shop.outbox import emit, emit_all
 
 KEEPER = Actor("stock keeper")
+Losses = Mapping[tuple[int, Channel], int]  # packs that leave, by SKU id and where they may be promised
 
 
 def count_stock(
@@ -92,13 +95,13 @@ def change_level(
     Where fewer packs remain than are promised, allocations go back to routing and the newest orders get less.
     """
     place = session.execute(
-        select(StockLevel.lot_id, StockLevel.sku_id, Location.channel)
+        select(StockLevel.lot_id, StockLevel.sku_id, StockLevel.on_hand, Location.channel)
         .join(Location, Location.id == StockLevel.location_id)
         .where(StockLevel.id == level_id)
     ).one_or_none()
     if place is None:
         raise NotFound()
-    lock_owners_of(session, [level_id])
+    lock_touched(session, [level_id], {(place.sku_id, Channel(place.channel)): -change(place.on_hand)})
     level = next(one for one in levels_of(session, place.lot_id) if one.id == level_id)
     difference = change(level.on_hand)
     if difference == 0 or has_moved(session, level_id, cause.kind, cause.source_type, cause.source_id):
@@ -128,8 +131,8 @@ def withdraw_lots(session: Session, now: datetime) -> int:
     """Take every lot whose sell-by margin is over out of sale, one transaction each; how many."""
     withdrawn = 0
     for lot_id in lots_past_margin(session, shanghai_day(now)):
-        withdrawn += withdraw_lot(session, lot_id, "past its sell-by margin", KEEPER, now, only_if_old=True)
-        session.commit()
+        withdraw = partial(withdraw_lot, session, lot_id, "past its sell-by margin", KEEPER, now, only_if_old=True)
+        withdrawn += in_transaction(session, withdraw)
     return withdrawn
 
 
@@ -138,7 +141,7 @@ def withdraw_lot(
 ) -> bool:
     """Take one lot out of sale: what it was meant for goes back to routing or off the newest orders."""
     level_ids = session.execute(select(StockLevel.id).where(StockLevel.lot_id == lot_id)).scalars().all()
-    lock_owners_of(session, level_ids)
+    lock_touched(session, level_ids, standing_of(session, lot_id))
     lot = session.execute(select(Lot).where(Lot.id == lot_id).with_for_update()).scalar_one()
     if not lot.sellable or (only_if_old and not is_past_margin(session, lot, shanghai_day(now))):
         return False
@@ -152,8 +155,34 @@ def withdraw_lot(
     return True
 
 
+def standing_of(session: Session, lot_id: int) -> Losses:
+    """What would be lost with a lot that is still sold, read without locks."""
+    statement = (
+        select(StockLevel.sku_id, Location.channel, func.sum(StockLevel.on_hand))
+        .join(Location, Location.id == StockLevel.location_id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .where(StockLevel.lot_id == lot_id, Lot.sellable)
+        .group_by(StockLevel.sku_id, Location.channel)
+    )
+    return {(sku_id, Channel(channel)): int(packs) for sku_id, channel, packs in session.execute(statement)}
+
+
+def lock_for_arrival(session: Session, fulfilment_id: int) -> None:
+    """Before a transfer is received: lock its order, and whoever gets less when packs of it were called back."""
+    statement = (
+        select(Lot.sku_id, func.sum(Allocation.quantity))
+        .join(StockLevel, StockLevel.id == Allocation.level_id)
+        .join(Lot, Lot.id == StockLevel.lot_id)
+        .where(Allocation.fulfilment_id == fulfilment_id, Allocation.state == "in_transit", ~Lot.sellable)
+        .group_by(Lot.sku_id)
+    )
+    lost = {(sku_id, Channel.COUNTERS): int(packs) for sku_id, packs in session.execute(statement)}
+    own = session.execute(select(Fulfilment.order_id).where(Fulfilment.id == fulfilment_id)).scalars().all()
+    lock_orders(session, {*own, *who_may_give(session, lost)})
+
+
 def refuse_recalled(session: Session, allocations: Sequence[Allocation], actor: Actor, now: datetime) -> None:
-    """Packs (order locked) that were between two counters when their lot went out of sale: nobody may get them.
+    """Packs (lock_for_arrival()) that were between two counters when their lot went out of sale: nobody gets them.
 
     They were in no place then, so what may be promised loses them only now.
     """
@@ -187,10 +216,45 @@ def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:
     return session.execute(statement).scalars().all()
 
 
-def lock_owners_of(session: Session, level_ids: Sequence[int]) -> None:
-    """Lock who has packs on these levels first: the shop's one order of locks is order, consignment, stock."""
-    lock_orders(session, orders_on(session, level_ids))
+def lock_touched(session: Session, level_ids: Sequence[int], lost: Losses) -> None:
+    """Lock first who has packs on these levels, and who may have to give some up when `lost` leave.
+
+    The shop's one order of locks is order, consignment, stock. Once stock is locked everything is looked at again;
+    who turns up only then is not waited for.
+    """
+    lock_orders(session, {*orders_on(session, level_ids), *who_may_give(session, lost)})
     lock_consignments_on(session, level_ids)
+
+
+def who_may_give(session: Session, lost: Losses) -> set[int]:
+    """Ids of the orders that cover_loss() may shorten, read without locks; none where enough is left unpromised.
+
+    Packs that are only taken back from a level later are not counted, so these are rather too many than too few.
+    """
+    giving = set()
+    for (sku_id, channel), packs in lost.items():
+        missing = packs - available(session, [sku_id], channel).get(sku_id, 0) if packs > 0 else 0
+        for promise in held_promises(session, sku_id, channel) if missing > 0 else ():
+            if missing <= 0:
+                break
+            giving.add(promise.order_id)
+            missing -= promise.held
+    return giving
+
+
+def held_promises(session: Session, sku_id: int, channel: Channel) -> Sequence[Row[int, int, int]]:
+    """Order lines with packs promised and not tied to a lot, in the order in which they give way.
+
+    Unpaid orders give way before paid ones, newer before older.
+    """
+    statement = (
+        select(OrderLine.id, OrderLine.order_id, Reservation.held)
+        .join(Reservation, Reservation.order_line_id == OrderLine.id)
+        .join(Order, Order.id == OrderLine.order_id)
+        .where(Reservation.sku_id == sku_id, Reservation.channel == channel.value, Reservation.held > 0)
+        .order_by((Order.status == OrderStatus.AWAITING_PAYMENT.value).desc(), Order.id.desc())
+    )
+    return session.execute(statement).all()
 
 
 def send_back(session: Session, level_ids: Sequence[int], why: str, actor: Actor, now: datetime) -> None:
@@ -206,12 +270,13 @@ def send_back(session: Session, level_ids: Sequence[int], why: str, actor: Actor
 
 
 def take_back(session: Session, allocations: Sequence[Allocation], why: str, actor: Actor, now: datetime) -> None:
-    """Take these packs off their parts (orders locked) and have the orders planned anew."""
+    """Take these packs off their parts and have the orders planned anew; orders not locked yet are not waited for."""
     if not allocations:
         return
-    unallocate(session, allocations, actor.name)
     order_ids = sorted({allocation.line.order_id for allocation in allocations})
-    settle_orders(session, lock_orders(session, order_ids), actor, now)
+    orders = lock_orders(session, order_ids, wait=False)
+    unallocate(session, allocations, actor.name)
+    settle_orders(session, orders, actor, now)
     kinds = dict(session.execute(select(Order.id, Order.kind).where(Order.id.in_(order_ids))).all())
     newest = max(allocation.id for allocation in allocations)
     bulk = [order_id for order_id in order_ids if kinds[order_id] == "bulk"]
@@ -240,29 +305,22 @@ def least_needed(session: Session, level_id: int, packs: int) -> Sequence[Alloca
 def cover_loss(session: Session, sku_id: int, channel: Channel, lost: int, actor: Actor, now: datetime) -> None:
     """Before `lost` packs leave: if more is promised than will remain, shorten the newest orders until it fits.
 
-    Unpaid orders give way before paid ones, newer before older.
+    The orders were locked by lock_touched(); one that was not foreseen there is not waited for.
     """
     if lost <= 0:
         return
     missing = lost - lock_available(session, [sku_id], channel).get(sku_id, 0)
     if missing <= 0:
         return
-    statement = (
-        select(OrderLine.id, OrderLine.order_id)
-        .join(Reservation, Reservation.order_line_id == OrderLine.id)
-        .join(Order, Order.id == OrderLine.order_id)
-        .where(Reservation.sku_id == sku_id, Reservation.channel == channel.value, Reservation.held > 0)
-        .order_by((Order.status == OrderStatus.AWAITING_PAYMENT.value).desc(), Order.id.desc())
-    )
-    for line_id, order_id in session.execute(statement).all():
+    for promise in held_promises(session, sku_id, channel):
         if missing <= 0:
             break
-        missing -= shorten_order(session, order_id, line_id, missing, actor, now)
+        missing -= shorten_order(session, promise.order_id, promise.id, missing, actor, now)
 
 
 def shorten_order(session: Session, order_id: int, line_id: int, packs: int, actor: Actor, now: datetime) -> int:
     """Take up to `packs` held packs off an order; how many it gave."""
-    order = lock_order(session, order_id)
+    order = lock_order(session, order_id, wait=False)
     line = session.get_one(OrderLine, line_id, populate_existing=True)
     reservation = session.get_one(Reservation, line_id, populate_existing=True, with_for_update=True)
     given = min(packs, reservation.held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -12,9 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue.models import Cooperative, Product, Sku
-from catalogue.stock.models import Location, Lot, StockLevel
+from catalogue.stock.models import Channel, Location, Lot, StockLevel
 from catalogue.stock.receipts import Receipt, RowsRefused, foreseen, receive_many, refusal
-from orders.shortage import count_stock, lock_owners_of
+from orders.shortage import count_stock, lock_touched
 from shop.audit import Actor
 from shop.clock import shanghai_day
 
@@ -74,7 +75,10 @@ def apply_rows(session: Session, cooperative: Cooperative, rows: Sequence[Row], 
     if unknown:
         raise RowsRefused(errors=unknown)
     # Orders before stock: the shop's one order of locks.
-    lock_owners_of(session, sorted(level.level_id for level in levels.values()))
+    lost: dict[tuple[int, Channel], int] = defaultdict(int)
+    for row in counts:
+        lost[skus[row.sku].id, Channel.ORIGIN] += max(levels[row.sku, row.lot].on_hand - row.quantity, 0)
+    lock_touched(session, sorted(level.level_id for level in levels.values()), lost)
     receipts = [receipt_of(row, skus[row.sku]) for row in rows if row.kind == "receipt"]
     new = receive_many(
         session, receipts, location_id=store, cooperative_id=cooperative.id, source=str(cooperative.id),

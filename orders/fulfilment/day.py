@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import partial
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
@@ -20,6 +21,7 @@ from orders.states import FulfilmentRole, FulfilmentStatus, OrderStatus
 from shop import audit
 from shop.audit import Actor
 from shop.clock import SHANGHAI
+from shop.db import in_transaction
 from shop.errors import Invalid, NotFound
 
 # Why goods are thrown away, as kept in the ledger's note.
@@ -153,13 +155,15 @@ def close_day(
     changed = 0
     for entry in sorted(entries, key=lambda one: one.level_id):
         if entry.wasted:
-            changed += waste_stock(session, level_id=entry.level_id, packs=entry.wasted, reason=entry.reason,
-                                   actor=actor, source_id=key, now=now)  # fmt: skip
-            session.commit()
+            changed += in_transaction(session, partial(
+                waste_stock, session, level_id=entry.level_id, packs=entry.wasted, reason=entry.reason, actor=actor,
+                source_id=key, now=now,
+            ))  # fmt: skip
         if entry.difference:
-            changed += correct_stock(session, level_id=entry.level_id, difference=entry.difference, actor=actor,
-                                     source_id=key, now=now)  # fmt: skip
-            session.commit()
+            changed += in_transaction(session, partial(
+                correct_stock, session, level_id=entry.level_id, difference=entry.difference, actor=actor,
+                source_id=key, now=now,
+            ))  # fmt: skip
     counted = sum(one.counted is not None for one in entries)
     after = {"counted": counted, "changed": changed, "wasted": sum(one.wasted for one in entries)}
     audit.record(session, actor, "counter.day_closed", "counter", counter.id, after=after)

@@ -18,7 +18,7 @@ from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import take_money
 from orders.promises import lock_order, unallocate
-from orders.shortage import refuse_recalled
+from orders.shortage import lock_for_arrival, refuse_recalled
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus
 from orders.weights import forget_weights
 from shop import audit
@@ -196,6 +196,7 @@ def receive_transfer(session: Session, fulfilment_id: int, actor: Actor, now: da
 
     Those of a lot that was called back meanwhile stay on the shelf for nobody; the order is planned anew.
     """
+    lock_for_arrival(session, fulfilment_id)
     order, part = lock_part(session, fulfilment_id)
     if part.status == F.RECEIVED:
         return
