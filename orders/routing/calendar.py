@@ -52,10 +52,9 @@ class Calendar:
         local = shanghai(now)
         if slot is None or local.date() > day:
             return False
-        if local.date() < day:
-            return True
-        early = day in self.closes_early and local > slot.closes - PREPARATION
-        return not early and local.time() <= self.cut_off
+        if day in self.closes_early and max(local, slot.opens) > slot.closes - PREPARATION:
+            return False
+        return local.date() < day or local.time() <= self.cut_off
 
     def due(self, day: date, now: datetime) -> datetime:
         """When work of that day should be ready: two hours from now or from opening, at closing time at the latest.
