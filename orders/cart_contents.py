@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from catalogue.by_weight import ByWeight
 from catalogue.models import Product, Sku
-from catalogue.stock.availability import available
+from catalogue.stock.availability import InsufficientStock, available
 from orders.cart import Limit, Owner, cut, find_cart_id, take_out
 from orders.checkout import DraftLine, OrderDraft, place_order
 from orders.models import CartLine, Order
@@ -122,7 +122,20 @@ def order_cart(
     earlier = order_placed_with(session, placement_key)
     if earlier is not None:
         return earlier
+    refuse_what_is_gone(cart)
     lines = cart.draft_lines()
     order = place_order(session, replace(draft, lines=lines), placement_key=placement_key, actor=actor, now=now)
     take_out(session, owner, [line.sku_id for line in lines])
     return order
+
+
+def refuse_what_is_gone(cart: CartView) -> None:
+    """Tell a crowd that comes too late before an order is written for it; the promise itself looks again.
+
+    Raises InsufficientStock.
+    """
+    short = [line for line in cart.lines if line.limit in {Limit.SOLD_OUT, Limit.STOCK}]
+    if short:
+        raise InsufficientStock(
+            errors=[{"sku": line.code, "wanted": line.quantity, "available": line.most} for line in short]
+        )

@@ -141,7 +141,8 @@ def checkout() -> Any:
             flash(_("Some goods cannot be ordered as they are. Please look at the lines marked below."), "warn")
         return redirect(url_for("orders_storefront.cart"), 303)
     form = CheckoutForm(formdata=None, data=what_we_know(current_person()))
-    return checkout_page(form, contents)
+    form.offer(districts(db.session()), online=payment_gateway() is not None)
+    return checkout_page(form, contents, counters_for(form, contents))
 
 
 def what_we_know(person: User | None) -> dict[str, str]:
@@ -175,10 +176,10 @@ def quotes_for(contents: CartView) -> tuple[Quote, Quote]:
     return collected, delivered
 
 
-def checkout_page(form: CheckoutForm, contents: CartView, problem: DomainError | None = None) -> Any:
+def checkout_page(
+    form: CheckoutForm, contents: CartView, counters: tuple[CounterChoice, ...], problem: DomainError | None = None
+) -> Any:
     """The page with everything that was typed; it shows (and its hidden fields hold) today's totals."""
-    form.offer(districts(db.session()), online=payment_gateway() is not None)
-    counters = counters_for(form, contents)
     try:
         collected, delivered = quotes_for(contents)
     except Invalid:
@@ -222,9 +223,9 @@ def place() -> AnyResponse | Any:
     counters = counters_for(form, contents)
     if "nearby" in request.form:
         form.counter.data = None
-        return checkout_page(form, contents)
+        return checkout_page(form, contents, counters)
     if not form.check(counters):
-        return checkout_page(form, contents)
+        return checkout_page(form, contents, counters)
     person, actor = current_person(), current_actor()
     draft = form.draft(counters, person.id if person else None)
 
@@ -236,11 +237,11 @@ def place() -> AnyResponse | Any:
     try:
         placed = in_transaction(db.session(), order)
     except DomainError as problem:
-        return checkout_page(form, contents, problem)
+        return checkout_page(form, contents, counters, problem)
     except DBAPIError as error:
         if sqlstate(error) not in REPEATABLE:
             raise
-        return checkout_page(form, contents, Busy())
+        return checkout_page(form, contents, counters, Busy())
     current_app.logger.info("order placed", extra={"order": placed.number})
     return show_placed(placed)
 
