@@ -62,5 +62,5 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("urllib3", "kombu", "amqp", "werkzeug", "stripe"):
+    for noisy in ("urllib3", "kombu", "amqp", "werkzeug", "stripe", "alembic.runtime.plugins"):
         logging.getLogger(noisy).setLevel("WARNING")

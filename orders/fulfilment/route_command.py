@@ -53,6 +53,9 @@ def plan_waiting(seconds: float) -> None:
     from orders.fulfilment.backlog import route_backlog
 
     done = route_backlog(db.session(), None, utcnow(), "backlog", seconds)
+    if not done.orders:
+        click.echo("No order waits for a counter.")
+        return
     click.echo(
         f"{done.orders} orders waited, {done.written} planned: {done.together_fen} fen together,"
         f" {done.alone_fen} fen one by one; {done.seconds:.1f} s"
