@@ -20,6 +20,7 @@ from shop.config import Settings, load_settings
 from shop.db import db
 from shop.sandbox.postgres import Postgres
 from tests.builders import Builder
+from tests.counting import queries
 from tests.figures import (
     figures,
     pytest_collection_modifyitems,
@@ -28,13 +29,14 @@ from tests.figures import (
 )
 from tests.sharing import pytest_xdist_make_scheduler
 
-# A fixture and four hooks, found here by pytest.
+# Two fixtures and four hooks, found here by pytest.
 __all__ = [
     "figures",
     "pytest_collection_modifyitems",
     "pytest_runtest_logreport",
     "pytest_terminal_summary",
     "pytest_xdist_make_scheduler",
+    "queries",
 ]
 
 

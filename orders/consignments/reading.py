@@ -71,6 +71,15 @@ class Whole:
         return self.summary.consignment
 
 
+# What a consignment's summary needs, whole lists of them at once.
+WITH_GOODS = (
+    joinedload(Consignment.cooperative),
+    joinedload(Consignment.counter),
+    selectinload(Consignment.lines).joinedload(ConsignmentLine.sku).joinedload(Sku.product),
+    selectinload(Consignment.lines).selectinload(ConsignmentLine.lots),
+)
+
+
 def is_late(consignment: Consignment, today: date) -> bool:
     """Whether its day has passed and it is not closed."""
     return consignment.status in OPEN_CONSIGNMENTS and consignment.arrives_on < today
@@ -99,12 +108,8 @@ def under_way(
         .where(or_(Consignment.closed_at.is_(None), Consignment.closed_at >= now - LATELY))
         .order_by(Consignment.arrives_on.desc(), Consignment.id.desc())
         .limit(MOST_SHOWN)
-        .options(
-            joinedload(Consignment.cooperative), joinedload(Consignment.counter),
-            selectinload(Consignment.lines).joinedload(ConsignmentLine.sku).joinedload(Sku.product),
-            selectinload(Consignment.lines).selectinload(ConsignmentLine.lots),
-        )
-    )  # fmt: skip
+        .options(*WITH_GOODS)
+    )
     if cooperatives is not None:
         statement = statement.where(Consignment.cooperative_id.in_(cooperatives))
     if counters is not None:
@@ -118,7 +123,10 @@ def under_way(
 
 
 def whole(session: Session, consignment: Consignment, today: date) -> Whole:
-    """Everything about a consignment that its pages show."""
+    """Everything about a consignment that its pages show, in as many queries for many goods as for one."""
+    consignment = session.execute(
+        select(Consignment).where(Consignment.id == consignment.id).options(*WITH_GOODS)
+    ).scalar_one()
     lots = session.execute(
         select(ConsignmentLot)
         .join(ConsignmentLine, ConsignmentLine.id == ConsignmentLot.line_id)

@@ -12,10 +12,14 @@ from sqlalchemy.orm import Session
 
 from catalogue.stock.availability import available
 from catalogue.stock.models import Channel
+from orders.consignments import steps
 from orders.consignments.models import Consignment, ReorderPoint
+from orders.consignments.proposals import propose_by_hand
 from orders.consignments.replenish import ROAD_DAYS
+from shop.clock import utcnow
 from tests.accounts.people import csrf_token, person, post, sign_in
-from tests.builders import Builder, today
+from tests.builders import GUEST, Builder, today
+from tests.counting import Counted
 
 
 def enter(app: Flask, session: Session, role: str, email: str = "", **works_for: int) -> FlaskClient:
@@ -94,3 +98,89 @@ def test_a_reorder_point_is_set_and_what_lacks_is_asked_for_now(app: Flask, sess
     assert "no fewer than 6" in herder.get(f"/coop/consignments/{asked.id}").text
     assert post(office, f"/office/consignments/{asked.id}/withdraw", reason="enough").status_code == 303
     assert "enough" in herder.get("/coop/consignments").text
+
+
+# Statements a page of a consignment takes, six or seven of them to know who is signed in and what their cart holds.
+BUDGETS = {
+    "/office/consignments/{one}": 17, "/office/consignments/ask?cooperative={coop}": 12,
+    "/office/consignments/reorder-points": 12, "/coop/consignments": 11, "/coop/consignments/{one}": 16,
+    "/counter/consignments": 11, "/counter/consignments/{one}": 16,
+}  # fmt: skip
+
+
+class Road:
+    """A cooperative and a counter between which more and more is on its way, and the three people who look at it."""
+
+    def __init__(self, app: Flask, session: Session, build: Builder) -> None:
+        self.session, self.build = session, build
+        self.coop, self.counter = build.cooperative("YADUI"), build.counter("WH-1")
+        build.commit()
+        self.people = {
+            "office": enter(app, session, "office"),
+            "coop": enter(app, session, "cooperative", cooperative_id=self.coop.id),
+            "counter": enter(app, session, "counter", counter_id=self.counter.id),
+        }
+
+    def asked(self, goods: int, lots: int) -> Consignment:
+        """A consignment of so many goods, asked for; so many lots in the store can give each of them."""
+        skus = [self.build.sku(cooperative=self.coop) for _ in range(goods)]
+        for sku in skus:
+            for _ in range(lots):
+                self.build.lot(sku, at=self.coop, quantity=4, best_before_in=28)
+            self.session.add(ReorderPoint(counter_id=self.counter.id, sku_id=sku.id, point=6, up_to=24))
+        packs = {sku.id: 4 * lots for sku in skus}
+        day = today() + timedelta(days=ROAD_DAYS)
+        found = propose_by_hand(self.session, self.coop.id, self.counter.id, day, packs, GUEST, utcnow())
+        self.session.commit()
+        return found
+
+    def confirmed(self, goods: int, lots: int) -> Consignment:
+        """The same, set aside."""
+        found = self.asked(goods, lots)
+        packs = {line.id: line.proposed for line in found.lines}
+        steps.confirm(self.session, found.id, packs, GUEST, utcnow())
+        self.session.commit()
+        return found
+
+    def sent(self, goods: int, lots: int, readings: int) -> Consignment:
+        """The same, on the road, with what the thermometer said so often."""
+        found = self.confirmed(goods, lots)
+        steps.dispatch(self.session, found.id, "", GUEST, utcnow())
+        said = {utcnow() - timedelta(hours=number): 40 for number in range(readings)}
+        steps.note_temperatures(self.session, found.id, said, GUEST)
+        self.session.commit()
+        return found
+
+    def costs(self, queries: Counted, consignment: Consignment) -> dict[str, int]:
+        """Statements by page."""
+        found = {}
+        for page in BUDGETS:
+            path = page.format(one=consignment.id, coop=self.coop.id)
+            found[page] = queries.of(self.people[path.split("/")[1]], path)
+        return found
+
+
+def test_no_page_of_consignments_asks_more_as_they_grow(
+    app: Flask, session: Session, build: Builder, queries: Counted
+) -> None:
+    road = Road(app, session, build)
+    short = {
+        "asked": road.costs(queries, road.asked(1, 1)), "confirmed": road.costs(queries, road.confirmed(1, 1)),
+        "sent": road.costs(queries, road.sent(1, 1, 1)),
+    }  # fmt: skip
+    for _ in range(3):
+        road.asked(2, 2)
+        road.sent(2, 2, 2)
+    long = {
+        "asked": road.costs(queries, road.asked(5, 3)), "confirmed": road.costs(queries, road.confirmed(5, 3)),
+        "sent": road.costs(queries, road.sent(5, 3, 9)),
+    }  # fmt: skip
+    grown = {
+        (stands, page): (short[stands][page], count)
+        for stands, pages in long.items()
+        for page, count in pages.items()
+        if count > short[stands][page]
+    }
+    assert grown == {}
+    dear = {(stands, page): n for stands, pages in long.items() for page, n in pages.items() if n > BUDGETS[page]}
+    assert dear == {}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from catalogue.models import PriceChange, Product, Sku
@@ -20,9 +19,9 @@ from orders.models import Order
 from orders.notifications.compose import notify_suppliers
 from shop.audit import AuditEntry
 from shop.clock import utcnow
-from shop.db import db
 from tests.accounts.people import csrf_token, person, post, sign_in
 from tests.builders import GUEST, Builder, order, today
+from tests.counting import Counted
 from tests.orders.supermarkets import supermarket
 
 
@@ -45,27 +44,6 @@ def placed(session: Session, build: Builder) -> Order:
     notify_suppliers(session, found.id)
     session.commit()
     return found
-
-
-class Counted:
-    """Statements sent to the database."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def add(self, *_arguments: object) -> None:
-        self.count += 1
-
-
-@pytest.fixture
-def queries(app: Flask) -> Iterator[Counted]:
-    """Counts what the shop asks of its database."""
-    counted = Counted()
-    with app.app_context():
-        engine = db.engine
-    event.listen(engine, "before_cursor_execute", counted.add)
-    yield counted
-    event.remove(engine, "before_cursor_execute", counted.add)
 
 
 def seen(page: str) -> str:
@@ -176,9 +154,7 @@ def test_no_list_asks_more_as_it_grows(
     office: FlaskClient, placed: Order, session: Session, build: Builder, queries: Counted
 ) -> None:
     def asked(path: str) -> int:
-        before = queries.count
-        assert office.get(f"/office/{path}").status_code == 200
-        return queries.count - before
+        return queries.of(office, f"/office/{path}")
 
     short = {path: asked(path) for path in BUDGETS}
     counter = build.counter("WH-02")

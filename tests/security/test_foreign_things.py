@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from tests.accounts.people import PASSWORD, api_key, sign_in
+from tests.accounts.people import PASSWORD, api_key, person, sign_in
 from tests.builders import Builder
 from tests.figures import Figures
 from tests.security.rules import kind_of, rules
 from tests.security.world import Side, one_side
 
 # Words that only the owner, their counter and the office may read. What is for sale is for everybody.
-PRIVATE = ("顾客 {}", "收件 {}", "便条 {}", "{} 路 1 号", "市场 {}", "LOT-STORE-{}", "consumer-{}@")
+PRIVATE = ("顾客 {}", "收件 {}", "便条 {}", "{} 路 1 号", "市场 {}", "LOT-STORE-{}", "车牌 {}", "consumer-{}@")
 ROLES = ("anonymous", "consumer", "cooperative", "counter", "buyer")
 STATE = {
     "order": 'SELECT status, total_fen, closed_at, collect_by FROM "order" WHERE id = :order',
     "parts": "SELECT id, status, accepted_at, ready_at FROM fulfilment WHERE order_id = :order ORDER BY id",
     "stock": "SELECT l.id, l.on_hand, l.reserved, l.last_seq FROM stock_level l JOIN lot ON lot.id = l.lot_id"
     " WHERE lot.code LIKE '%' || :mark ORDER BY l.id",
+    "consignments": "SELECT c.id, c.status, c.vehicle, c.note, c.closed_at, lot.id, lot.state, lot.quantity"
+    " FROM consignment c JOIN consignment_line line ON line.consignment_id = c.id"
+    " JOIN consignment_lot lot ON lot.line_id = line.id JOIN counter ON counter.id = c.counter_id"
+    " WHERE counter.code LIKE '%' || :mark ORDER BY lot.id",
+    "readings": "SELECT r.id FROM temperature_reading r JOIN consignment c ON c.id = r.consignment_id"
+    " JOIN counter ON counter.id = c.counter_id WHERE counter.code LIKE '%' || :mark ORDER BY r.id",
     "addresses": "SELECT * FROM address WHERE name LIKE '%' || :mark ORDER BY id",
     "notices": "SELECT id, acknowledged_at FROM notification WHERE dedupe_key = :mark ORDER BY id",
     "people": "SELECT id, name, active, locale FROM \"user\" WHERE email LIKE '%-' || lower(:mark) || '@%' ORDER BY id",
@@ -110,3 +117,15 @@ def test_h2_the_owner_does_see_it(app: Flask, client: FlaskClient, session: Sess
     staff = app.test_client()
     sign_in(staff, mine.people["cooperative"].email)
     assert "LOT-STORE-DEER" in staff.get("/coop/").text
+
+
+@pytest.mark.parametrize(("role", "room"), [("cooperative", "coop"), ("counter", "counter"), ("office", "office")])
+def test_h2_whoever_sends_or_receives_a_consignment_sees_it(
+    app: Flask, client: FlaskClient, session: Session, build: Builder, role: str, room: str
+) -> None:
+    """Negative control: with the same addresses that were closed to the others."""
+    mine = one_side(app, session, build, "DEER")
+    sign_in(client, mine.people[role].email if role != "office" else person(app, session, "office").email)
+    on_the_road = client.get(f"/{room}/consignments/{mine.consignment_ids[1]}")
+    assert on_the_road.status_code == 200 and "车牌 DEER" in on_the_road.text
+    assert "LOT-STORE-DEER" in client.get(f"/{room}/consignments/{mine.consignment_ids[0]}").text

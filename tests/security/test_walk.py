@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -13,8 +13,10 @@ from werkzeug.test import TestResponse
 from shop.accounts.policy import WHO, allow
 from shop.app import close_unmarked_doors
 from tests.accounts.people import PASSWORD, api_key, person
+from tests.builders import Builder
 from tests.figures import Figures
 from tests.security.rules import path_of, pivot, rules, who_may
+from tests.security.world import one_side
 
 PEOPLE = ["anonymous", "consumer", "buyer", "cooperative", "counter", "office"]
 
@@ -73,6 +75,32 @@ def test_everybody_enters_where_they_may_and_nowhere_else(
             assert answer.status_code != 500, (kind, method, rule.rule)
     assert wrong == []
     figures("H1").exactly(f"deviations from the pivot file, as {kind}", len(wrong), 0)
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+def test_a_consignment_that_exists_opens_to_nobody_else_either(
+    app: Flask, client: FlaskClient, session: Session, build: Builder, kind: str
+) -> None:
+    """The walk above names things that do not exist: here the door stands before a real one."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    world = one_side(app, session, build, "YAK")
+    if kind != "anonymous":
+        own = world.people.get(kind)
+        sign_in_again(client, own.email if own else person(app, session, kind).email)
+    named, wrong, doors = pivot(), [], 0
+    for rule in rules(app):
+        if "consignment_id" not in rule.arguments:
+            continue
+        for method in sorted(set(rule.methods or ()) - {"HEAD", "OPTIONS"}):
+            for consignment_id in world.consignment_ids:
+                with app.test_request_context():
+                    path = url_for(rule.endpoint, consignment_id=consignment_id)
+                answer, doors = client.open(path, method=method), doors + 1
+                allowed = may_enter(kind, who_may(named, rule.endpoint, method))
+                if was_refused(answer) == allowed or answer.status_code in {404, 500}:
+                    wrong.append((kind, method, rule.rule, answer.status_code))
+    assert wrong == []
+    assert doors == 18, "each of the nine doors, with a consignment that stands ready and one on the road"
 
 
 def sign_in_again(client: FlaskClient, email: str) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from catalogue.models import Cooperative, Counter
+from catalogue.models import Cooperative, Counter, Sku
 from orders.checkout import Contact, place_order
+from orders.consignments.models import Consignment, ConsignmentLine, ConsignmentLot
+from orders.consignments.proposals import propose_by_hand
+from orders.consignments.steps import confirm, dispatch
 from orders.fulfilment.assign import route_order
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order
@@ -17,7 +21,7 @@ from orders.notifications.models import Notification
 from shop.accounts.models import Address, Organisation, User
 from shop.clock import utcnow
 from tests.accounts.people import person
-from tests.builders import GUEST, Builder, draft_of
+from tests.builders import GUEST, Builder, draft_of, today
 
 
 @dataclass
@@ -29,6 +33,7 @@ class Side:
     numbers: set[int] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     order_id: int = 0
+    consignment_ids: list[int] = field(default_factory=list)
 
 
 def one_side(app: Flask, session: Session, build: Builder, mark: str) -> Side:
@@ -65,8 +70,22 @@ def one_side(app: Flask, session: Session, build: Builder, mark: str) -> Side:
     session.add(Notification(kind="stock.low", dedupe_key=mark, cooperative_id=cooperative.id, data=low))
     session.commit()
     side.order_id = placed.id
+    side.consignment_ids = send_some(session, cooperative, counter, goods, mark)
     remember_ids(session, side, placed, cooperative, counter, organisation, goods.code)
     return side
+
+
+def send_some(session: Session, cooperative: Cooperative, counter: Counter, goods: Sku, mark: str) -> list[int]:
+    """Two consignments from store to counter: one that may still be changed, one on the road."""
+    ids, now = [], utcnow()
+    for _ in range(2):
+        asked = propose_by_hand(session, cooperative.id, counter.id, today() + timedelta(days=5), {goods.id: 4}, GUEST,
+                                now)  # fmt: skip
+        confirm(session, asked.id, {line.id: 4 for line in asked.lines}, GUEST, now)
+        ids.append(asked.id)
+    dispatch(session, ids[1], f"车牌 {mark}", GUEST, now)
+    session.commit()
+    return ids
 
 
 def remember_ids(
@@ -84,6 +103,10 @@ def remember_ids(
         ).bindparams(counter=counter.id, cooperative=cooperative.id),
         "lot": sa.text("SELECT id FROM lot WHERE cooperative_id = :id").bindparams(id=cooperative.id),
         "address": sa.select(Address.id).where(Address.user_id == side.people["consumer"].id),
+        "consignment": sa.select(Consignment.id).where(Consignment.counter_id == counter.id),
+        "consignment lot": sa.select(ConsignmentLot.id)
+        .join(ConsignmentLine)
+        .where(ConsignmentLine.consignment_id.in_(side.consignment_ids)),
         "notice": sa.select(Notification.id).where(Notification.cooperative_id == cooperative.id),
     }
     for statement in owned.values():
