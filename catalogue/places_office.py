@@ -16,6 +16,7 @@ from catalogue.models import Cooperative, Counter, CounterHours, Household, Prod
 from catalogue.stock.models import Location, Lot, MovementKind, StockLevel, StockMovement
 from shop import audit
 from shop.audit import Actor
+from shop.audit_words import audit_actor
 from shop.edits import ChangedMeanwhile, seen_of
 from shop.errors import Invalid, NotFound
 from shop.i18n import localised
@@ -141,7 +142,7 @@ def movement_row(row: Any) -> tuple[Cell, ...]:
         Cell(kind_words(MovementKind(movement.kind))),
         Cell(f"{movement.d_on_hand:+d} = {movement.on_hand_after}"),
         Cell(f"{movement.d_reserved:+d} = {movement.reserved_after}"),
-        Cell(movement.actor),
+        Cell(audit_actor(movement.actor)),
         Cell(f"{movement.source_type} {movement.source_id[:12]}" + (f" · {movement.note}" if movement.note else "")),
     )
 

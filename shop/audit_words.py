@@ -97,6 +97,19 @@ STATES: dict[str, Any] = {
     "withdrawn": _l("Withdrawn"), "open": _l("Open"), "paid": _l("Paid"), "void": _l("Void"),
 }  # fmt: skip
 
+# Who acts when nobody does: the shop's own hands, and people it does not know.
+ACTORS: dict[str, Any] = {
+    "guest": _l("Guest"), "router": _l("Routing"), "command line": _l("Command line"), "stock keeper": _l("Stock"),
+    "billing": _l("Invoices"), "replenishment": _l("Reorder points"), "cashier": _l("Payments"),
+    "messenger": _l("Notices"), "reminder": _l("Reminder"), "expiry": _l("Time is up"),
+    "substitution clock": _l("Time is up"),
+}  # fmt: skip
+
+
+def audit_actor(name: str) -> str:
+    """Who did it: a person as they are kept, the shop's own hands in words."""
+    return str(ACTORS.get(name, name))
+
 
 def audit_subject(kind: str, number: str) -> str:
     """Of what something was done, in words and with its number."""

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from shop.accounts.models import RoleName
 from shop.accounts.policy import current_person, role_names
-from shop.audit_words import audit_action, audit_values
+from shop.audit_words import audit_action, audit_actor, audit_values
 from shop.clock import shanghai
 from shop.i18n import LOCALES, current_locale, localised
 from shop.money import price_per_500_g, weight, weight_range, yuan
@@ -41,6 +41,7 @@ def init_app(app: Flask) -> None:
         localised=localised,
         device=device,
         audit_action=audit_action,
+        audit_actor=audit_actor,
         audit_values=audit_values,
     )
     app.jinja_env.globals.update(

@@ -14,11 +14,12 @@ from catalogue.models import Cooperative, Counter
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order
 from orders.notifications.models import Notification
+from orders.office.routing import cause_words
 from orders.payments.models import MoneyEntry
 from orders.states import FulfilmentStatus, OrderStatus
 from orders.story import status_text
 from shop.audit import AuditEntry
-from shop.audit_words import audit_action, audit_values
+from shop.audit_words import audit_action, audit_actor, audit_values
 from shop.i18n import localised
 from shop.money import yuan
 
@@ -65,7 +66,7 @@ def done(session: Session, order: Order) -> list[Moment]:
         )
     )
     return [
-        Moment(entry.at, "done", audit_action(entry.action), entry.actor, change_of(entry, order))
+        Moment(entry.at, "done", audit_action(entry.action), audit_actor(entry.actor), change_of(entry, order))
         for entry in session.execute(statement).scalars()
     ]
 
@@ -78,6 +79,9 @@ def change_of(entry: AuditEntry, order: Order) -> str:
         return words if before is None else f"{status_text(before, order.method)} → {words}"
     if after in set(FulfilmentStatus):
         return f"{part_text(str(before))} → {part_text(str(after))}"
+    if entry.action == "order.replanned":
+        after = entry.after or {}
+        return f"{cause_words(str(after.get('why')))}: {after.get('from') or '–'} → {after.get('to') or '–'}"
     return audit_values(entry.after) if entry.after else ""
 
 
@@ -131,8 +135,8 @@ def money(session: Session, order: Order) -> list[Moment]:
     """What was received for the order and given back."""
     statement = select(MoneyEntry).where(MoneyEntry.order_id == order.id)
     return [
-        Moment(entry.at, "money", _("Money received") if entry.amount_fen > 0 else _("Money given back"), entry.actor,
-               f"{yuan(entry.amount_fen)} · {entry.ref}")
+        Moment(entry.at, "money", _("Money received") if entry.amount_fen > 0 else _("Money given back"),
+               audit_actor(entry.actor), f"{yuan(entry.amount_fen)} · {entry.ref}")
         for entry in session.execute(statement).scalars()
     ]  # fmt: skip
 
