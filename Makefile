@@ -11,7 +11,7 @@ CODE := shop catalogue orders workers tests .ci wsgi.py
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help run test faults soak-payments restore-drill lint fmt bench bench-routing clean forget shop i18n migrations-check lock setup setup-dev browser
+.PHONY: help run test faults soak-payments restore-drill lint types rules fmt bench bench-routing clean forget shop i18n migrations-check lock setup setup-dev browser
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -35,12 +35,16 @@ restore-drill: setup-dev $(CATALOGUES) ## dump a shop at work, restore it elsewh
 	@FULL_SIZE=1 $(BIN)/python -m pytest -q -o timeout=1800 tests/drill $(ARGS)
 
 lint: setup-dev $(CATALOGUES) ## style, types, floors, migrations and translations
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync types rules migrations-check
+
+types: setup-dev
+	@$(BIN)/mypy
+
+rules: setup-dev
 	@$(BIN)/ruff check --quiet $(CODE)
 	@$(BIN)/ruff format --quiet --check $(CODE)
-	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python .ci/translations.py check
-	@$(MAKE) --no-print-directory migrations-check
 
 migrations-check: setup-dev ## apply all migrations to an empty database and compare it with the models
 	@PROCESS_ROLE=migrate $(BIN)/python -m shop.sandbox.command --scratch shop migrate --check
