@@ -35,12 +35,13 @@ INVARIANTS: dict[str, str] = {
         HAVING level.on_hand <> coalesce(sum(m.d_on_hand), 0)
             OR level.reserved <> coalesce(sum(m.d_reserved), 0)
             OR level.last_seq <> count(m.seq) OR level.last_seq <> coalesce(max(m.seq), 0)""",
-    "levels' reserved equals the allocations and consignments set aside there": """
+    "levels' reserved equals the allocations, consignments and backorders set aside there": """
         SELECT level.id, level.reserved, coalesce(own.packs, 0) AS set_aside
         FROM stock_level level LEFT JOIN (
             SELECT level_id, sum(quantity) AS packs FROM (
                 SELECT level_id, quantity FROM allocation WHERE state = 'reserved'
-                UNION ALL SELECT level_id, quantity FROM consignment_lot WHERE state = 'set_aside') both_kinds
+                UNION ALL SELECT level_id, quantity FROM consignment_lot WHERE state = 'set_aside'
+                UNION ALL SELECT level_id, packs FROM backorder WHERE state = 'arrived') every_kind
             GROUP BY level_id) own ON own.level_id = level.id
         WHERE level.reserved <> coalesce(own.packs, 0)""",
     "availability equals free sellable stock less held promises": """
@@ -60,11 +61,27 @@ INVARIANTS: dict[str, str] = {
         FROM reservation r LEFT JOIN allocation a ON a.order_line_id = r.order_line_id GROUP BY r.order_line_id
         HAVING r.allocated <> coalesce(sum(a.quantity) FILTER (WHERE a.state IN ('reserved', 'in_transit')), 0)
             OR r.handed_over <> coalesce(sum(a.quantity) FILTER (WHERE a.state = 'shipped'), 0)
-            OR r.held + r.allocated + r.handed_over + r.released <> r.quantity""",
+            OR r.held + r.allocated + r.handed_over + r.released + r.awaited <> r.quantity""",
+    "what a line awaits are its open backorders, and none is promised twice on the road": """
+        SELECT r.order_line_id AS line, r.awaited AS said, coalesce(sum(b.packs), 0) AS found
+        FROM reservation r LEFT JOIN backorder b
+          ON b.order_line_id = r.order_line_id AND b.state IN ('awaited', 'arrived', 'adrift')
+        GROUP BY r.order_line_id HAVING r.awaited <> coalesce(sum(b.packs), 0)
+        UNION ALL
+        SELECT line.id, line.promised, coalesce(sum(b.packs), 0)
+        FROM consignment_line line JOIN consignment c ON c.id = line.consignment_id
+        LEFT JOIN backorder b ON b.consignment_line_id = line.id AND b.state = 'awaited' GROUP BY line.id, c.id
+        HAVING line.promised <> coalesce(sum(b.packs), 0) OR line.promised > coalesce(line.confirmed, 0)
+            OR (line.promised > 0 AND c.status NOT IN ('confirmed', 'dispatched'))""",
+    "what waited for a consignment that came, or will not come, is being planned, or a person knows": """
+        SELECT b.order_id, b.id, b.state FROM backorder b WHERE b.state IN ('arrived', 'adrift') AND NOT EXISTS (
+            SELECT 1 FROM job j WHERE j.done_at IS NULL AND j.topic IN ('order.route', 'orders.route', 'backlog.route')
+             AND ((j.payload ->> 'order_id')::bigint = b.order_id OR j.payload -> 'order_ids' @> to_jsonb(b.order_id)))
+          AND NOT EXISTS (SELECT 1 FROM routing_case c WHERE c.order_id = b.order_id AND c.closed_at IS NULL)""",
     "a line's cancelled packs were released, and closed orders hold nothing": """
-        SELECT o.number, o.status, r.order_line_id, r.held, r.allocated, r.released, l.cancelled
+        SELECT o.number, o.status, r.order_line_id, r.held, r.allocated, r.awaited, r.released, l.cancelled
         FROM reservation r JOIN "order" o ON o.id = r.order_id JOIN order_line l ON l.id = r.order_line_id
-        WHERE (o.status IN ('cancelled', 'expired', 'completed') AND r.held + r.allocated > 0)
+        WHERE (o.status IN ('cancelled', 'expired', 'completed') AND r.held + r.allocated + r.awaited > 0)
            OR (o.status IN ('cancelled', 'expired') AND r.handed_over > 0)
            OR (o.status NOT IN ('cancelled', 'expired') AND r.released <> l.cancelled)""",
     "order totals are lines + delivery − discount, to the fen": """
@@ -149,9 +166,11 @@ INVARIANTS: dict[str, str] = {
         UNION ALL
         SELECT m.ref, m.amount_fen, NULL, NULL, NULL, NULL, NULL FROM money_entry m
         WHERE m.kind = 'bank_in' AND NOT EXISTS (SELECT 1 FROM bank_receipt r WHERE r.bank_ref = m.ref)""",
-    "every order that waits for a counter has a job that will find one, or a person looks for it": """
+    "every order that waits for a counter, and not for the road, has a job that finds one, or a person does": """
         SELECT o.number, o.status FROM "order" o
         WHERE o.status = 'confirmed' AND o.kind = 'retail' AND NOT EXISTS (
+            SELECT 1 FROM reservation r WHERE r.order_id = o.id HAVING sum(r.held) = 0 AND sum(r.awaited) > 0)
+          AND NOT EXISTS (
             SELECT 1 FROM job j WHERE j.done_at IS NULL
              AND ((j.topic = 'order.route' AND (j.payload ->> 'order_id')::bigint = o.id)
                OR (j.topic IN ('orders.route', 'backlog.route') AND j.payload -> 'order_ids' @> to_jsonb(o.id))))

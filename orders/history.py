@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from math import ceil
 
 from flask_babel import gettext as _
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from catalogue.models import Counter, Product, Sku
+from catalogue.models import Cooperative, Counter, Product, Sku
+from orders.consignments.models import Backorder, Consignment, ConsignmentLine
+from orders.consignments.states import OPEN_BACKORDERS, BackorderState
 from orders.fulfilment.change_pickup import may_change
 from orders.fulfilment.models import Allocation, Fulfilment, Substitution
-from orders.models import Order, OrderContact, OrderEvent, OrderLine
+from orders.models import Order, OrderContact, OrderEvent, OrderLine, Reservation
 from orders.payments.standing import PaymentStanding, payment_standing
 from orders.states import CANCELLABLE, OPEN_ORDERS, FulfilmentStatus, OrderStatus, SubstitutionState
 from orders.story import Step, event_text, fulfilment_text, status_text, steps_of, weight_text
+from shop.clock import shanghai_day, utcnow
 from shop.i18n import localised
 
 PER_PAGE = 20
@@ -66,6 +69,7 @@ class PageLine:
     total_fen: int
     weight: str
     weighed: bool
+    awaited: int = 0
 
     @property
     def given(self) -> int:
@@ -111,6 +115,24 @@ class PageQuestion:
 
 
 @dataclass(frozen=True)
+class PageAwaited:
+    """Packs of a line that are still on the road, and when they should be with the customer; `late` once that passed.
+
+    `day` and `cooperative` are missing while another way to them is looked for.
+    """
+
+    position: int
+    goods: str
+    art: str
+    packs: int
+    day: date | None
+    late: bool
+    cooperative: str
+    consignment_id: int | None
+    consignment: str
+
+
+@dataclass(frozen=True)
 class OrderPage:
     """Everything an order's page says. `pickup_code` only while it is of use; `version` changes with the page."""
 
@@ -137,6 +159,7 @@ class OrderPage:
     note: str
     events: tuple[PageEvent, ...]
     question: PageQuestion | None
+    awaited: tuple[PageAwaited, ...]
 
     @property
     def waits_for_scale(self) -> bool:
@@ -185,11 +208,13 @@ def order_page(session: Session, order: Order) -> OrderPage:
     """The order as its owner sees it now."""
     status = OrderStatus(order.status)
     lines, parts = lines_of(session, order), parts_of(session, order)
+    awaited = awaited_of(session, order) if any(line.awaited for line in lines) else ()
     events = session.execute(select(OrderEvent).where(OrderEvent.order_id == order.id).order_by(OrderEvent.id))
     story = events.scalars().all()
     left = any(part.status in {FulfilmentStatus.DISPATCHED, FulfilmentStatus.HANDED_OVER} for part in parts)
     return OrderPage(
-        number=order.number, status=status.value, status_text=status_text(status, order.method), method=order.method,
+        number=order.number, status=status.value, method=order.method,
+        status_text=status_text(status, order.method, awaits=bool(awaited)),
         placed_at=order.created_at, collect_by=order.collect_by if status == OrderStatus.READY else None,
         is_open=status in OPEN_ORDERS, can_cancel=status in CANCELLABLE and not left,
         can_move=may_change(session, order),
@@ -199,8 +224,37 @@ def order_page(session: Session, order: Order) -> OrderPage:
         total_fen=order.total_fen, steps=steps_of(status, order.method, order.created_at, story), parts=parts,
         pickup=None if order.pickup_counter is None else at_counter(order.pickup_counter), contact=order.contact,
         note=order.note, events=tell_story(session, story),
-        question=question_of(session, order) if status in OPEN_ORDERS else None,
+        question=question_of(session, order) if status in OPEN_ORDERS else None, awaited=awaited,
     )  # fmt: skip
+
+
+def awaited_of(session: Session, order: Order) -> tuple[PageAwaited, ...]:
+    """What of the order is still on the road, or looked for anew; one query."""
+    is_open = Backorder.state.in_([state.value for state in OPEN_BACKORDERS])
+    statement = (
+        select(OrderLine.position, Sku, Product, Backorder, Consignment, Cooperative.names)
+        .select_from(Backorder)
+        .join(OrderLine, OrderLine.id == Backorder.order_line_id)
+        .join(Sku, Sku.id == OrderLine.sku_id)
+        .join(Product, Product.id == Sku.product_id)
+        .outerjoin(ConsignmentLine, ConsignmentLine.id == Backorder.consignment_line_id)
+        .outerjoin(Consignment, Consignment.id == ConsignmentLine.consignment_id)
+        .outerjoin(Cooperative, Cooperative.id == Consignment.cooperative_id)
+        .where(Backorder.order_id == order.id, is_open)
+        .order_by(Backorder.expected_on, OrderLine.position, Backorder.id)
+    )
+    today = shanghai_day(utcnow())
+    found = []
+    for position, sku, product, backorder, consignment, cooperative in session.execute(statement):
+        day = backorder.expected_on if backorder.state == BackorderState.AWAITED else None
+        found.append(
+            PageAwaited(
+                position, f"{localised(product.names)} · {localised(sku.pack_names)}", product.art, backorder.packs,
+                day, day is not None and day < today, localised(cooperative) if day else "",
+                consignment.id if consignment else None, consignment.number if consignment else "",
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def question_of(session: Session, order: Order) -> PageQuestion | None:
@@ -231,17 +285,18 @@ def goods_of(sku: Sku) -> str:
 def lines_of(session: Session, order: Order) -> tuple[PageLine, ...]:
     """The order's lines with their goods, in one query."""
     statement = (
-        select(OrderLine, Sku, Product)
+        select(OrderLine, Sku, Product, Reservation.awaited)
         .join(Sku, Sku.id == OrderLine.sku_id)
         .join(Product, Product.id == Sku.product_id)
+        .outerjoin(Reservation, Reservation.order_line_id == OrderLine.id)
         .where(OrderLine.order_id == order.id)
         .order_by(OrderLine.position)
     )
     return tuple(
         PageLine(product.slug, product.art, localised(product.names), localised(sku.pack_names), line.quantity,
                  line.cancelled, line.price_fen, line.total_fen, weight_text(line),
-                 line.weighed_packs == line.quantity - line.cancelled)
-        for line, sku, product in session.execute(statement)
+                 line.weighed_packs == line.quantity - line.cancelled, awaited or 0)
+        for line, sku, product, awaited in session.execute(statement)
     )  # fmt: skip
 
 

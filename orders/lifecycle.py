@@ -4,23 +4,35 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, insert, or_, select
 from sqlalchemy.orm import Session
 
+from orders.backorders import backorders_of
+from orders.consignments.models import Backorder
+from orders.consignments.states import OPEN_BACKORDERS
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order, OrderEvent, Reservation
 from orders.payments.models import Payment
 from orders.payments.refunds import give_back_surplus
 from orders.payments.states import LIVE_PAYMENTS
-from orders.promises import lock_order, release_all, reservations_of, reserved_allocations, shorten_line, unallocate
+from orders.promises import (
+    forgo,
+    lock_order,
+    release_all,
+    reservations_of,
+    reserved_allocations,
+    shorten_line,
+    unallocate,
+)
 from orders.states import CANCELLABLE, OPEN_FULFILMENTS, ORDER_MOVES, FulfilmentStatus, OrderStatus
 from orders.webhooks.announce import EVENTS, announce
 from shop import audit
 from shop.audit import Actor
+from shop.clock import SHANGHAI
 from shop.db import table_of
 from shop.errors import WrongState
 from shop.outbox import NewJob, emit, emit_all, emit_jobs
@@ -153,9 +165,12 @@ def end_rest(session: Session, order: Order, actor: Actor, now: datetime) -> Non
     unallocate(session, reserved_allocations(session, order.id), actor.name)
     lines = {line.id: line for line in order.lines}
     for promise in reservations_of(session, order.id):
-        if promise.held:
-            after = {"sku_id": promise.sku_id, "packs": promise.held}
-            shorten_line(session, order, lines[promise.order_line_id], promise.held)
+        if promise.held or promise.awaited:
+            after = {"sku_id": promise.sku_id, "packs": promise.held + promise.awaited}
+            line = lines[promise.order_line_id]
+            awaited = backorders_of(session, [order.id]) if promise.awaited else ()
+            forgo(session, order, line, [one for one in awaited if one.order_line_id == line.id], actor.name)
+            shorten_line(session, order, line, promise.held)
             tell(session, order, "order.shortened", **after, why="not_collected")
             audit.record(session, actor, "order.shortened", "order", order.id, after=after)
     tell_suppliers(session, order, "rest")
@@ -202,14 +217,17 @@ def fulfilments_of(session: Session, order_id: int) -> list[Fulfilment]:
     return list(session.execute(statement).scalars())
 
 
-def status_from_parts(parts: list[tuple[str, str]], held: int) -> OrderStatus:
-    """What an order's status is, from its parts (role, status) and the packs still without a place. Pure."""
+def status_from_parts(parts: list[tuple[str, str]], held: int, awaited: int = 0) -> OrderStatus:
+    """What an order's status is, from its parts (role, status) and the packs still without a place. Pure.
+
+    Packs that come with a consignment hold up nothing of the rest; the order only does not end before them.
+    """
     live = [(role, status) for role, status in parts if status not in {"rejected", "cancelled"}]
     final = [status for role, status in live if role != "transfer"]
     if held or not final:
         return OrderStatus.CONFIRMED
     if all(status == "handed_over" for status in final):
-        return OrderStatus.COMPLETED
+        return OrderStatus.CONFIRMED if awaited else OrderStatus.COMPLETED
     if all(status in {"ready", "dispatched", "handed_over"} for status in final):
         return OrderStatus.READY
     if any(status != "assigned" for _, status in live):
@@ -230,14 +248,31 @@ def settle_orders(session: Session, orders: Sequence[Order], actor: Actor, now: 
     of_parts = select(Fulfilment.order_id, Fulfilment.role, Fulfilment.status).where(Fulfilment.order_id.in_(ids))
     for order_id, role, status in session.execute(of_parts):
         parts[order_id].append((role, status))
-    held = select(Reservation.order_id, func.sum(Reservation.held)).where(Reservation.order_id.in_(ids))
-    waiting = dict(session.execute(held.group_by(Reservation.order_id)).all())
+    packs = select(Reservation.order_id, func.sum(Reservation.held), func.sum(Reservation.awaited))
+    waiting = {
+        order_id: (int(held), int(awaited))
+        for order_id, held, awaited in session.execute(
+            packs.where(Reservation.order_id.in_(ids)).group_by(Reservation.order_id)
+        )
+    }
     moves = [
-        (order, status_from_parts(parts[order.id], int(waiting.get(order.id, 0))))
+        (order, status_from_parts(parts[order.id], *waiting.get(order.id, (0, 0))))
         for order in orders
         if order.status != OrderStatus.AWAITING_PAYMENT
     ]
     move_orders(session, moves, actor, now)
+    for order in orders:
+        if order.status == OrderStatus.READY and waiting.get(order.id, (0, 0))[1]:
+            keep_until_rest_comes(session, order)
+
+
+def keep_until_rest_comes(session: Session, order: Order) -> None:
+    """Whose last packs are on the road may come once for everything: the hold begins when those should be there."""
+    is_open = Backorder.state.in_([state.value for state in OPEN_BACKORDERS])
+    last = session.scalar(select(func.max(Backorder.expected_on)).where(Backorder.order_id == order.id, is_open))
+    if last is not None and order.pickup_counter is not None and order.collect_by is not None:
+        begins = datetime.combine(last, time.max, SHANGHAI)
+        order.collect_by = max(order.collect_by, begins + timedelta(hours=order.pickup_counter.hold_hours))
 
 
 def expire_overdue(session: Session, now: datetime, limit: int = 50) -> int:

@@ -194,7 +194,11 @@ class OrderLine(HasId, PricedByWeight, Base):
 
 
 class Reservation(Base):
-    """The promise made to a line: every promised pack is held, allocated to a lot, handed over, or released."""
+    """The promise made to a line: every promised pack is held, allocated to a lot, handed over, awaited, or released.
+
+    Held packs are promised from what stands on shelves; awaited ones from a consignment (orders/backorders.py), so no
+    shelf's stock stands for them.
+    """
 
     __tablename__ = "reservation"
 
@@ -207,12 +211,13 @@ class Reservation(Base):
     allocated: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     handed_over: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     released: Mapped[int] = mapped_column(sa.Integer, server_default="0")
+    awaited: Mapped[int] = mapped_column(sa.Integer, server_default="0")
 
     line: Mapped[OrderLine] = relationship(back_populates="reservation")
 
     __table_args__ = (
-        CheckConstraint("held + allocated + handed_over + released = quantity", name="every_pack_once"),
-        CheckConstraint("held >= 0 AND allocated >= 0 AND handed_over >= 0 AND released >= 0", name="not_negative"),
+        CheckConstraint("held + allocated + handed_over + released + awaited = quantity", name="every_pack_once"),
+        CheckConstraint("least(held, allocated, handed_over, released, awaited) >= 0", name="not_negative"),
         CheckConstraint("channel IN ('counters', 'origin')", name="channel"),
         Index("ix_reservation_held", "sku_id", "channel", postgresql_where=sa.text("held > 0")),
     )

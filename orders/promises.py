@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session, joinedload
 from catalogue.stock.availability import give_back
 from catalogue.stock.ledger import release_packs
 from catalogue.stock.models import Channel, StockLevel
+from orders.backorders import backorders_of, let_go
+from orders.consignments.models import Backorder
 from orders.fulfilment.models import Allocation
 from orders.models import Order, OrderLine, Reservation
 from orders.weights import forget_weights
@@ -96,6 +98,8 @@ def release_held(session: Session, packs: dict[int, int]) -> None:
 def release_all(session: Session, order_id: int, actor: str) -> None:
     """Give back everything an order still holds, on the shelf and as a promise (nothing is in transit)."""
     reservations = reservations_of(session, order_id)
+    if any(one.awaited for one in reservations):
+        let_go(session, backorders_of(session, [order_id]), actor)
     unallocate(session, reserved_allocations(session, order_id), actor)
     release_held(session, {one.order_line_id: one.held for one in reservations})
 
@@ -103,6 +107,19 @@ def release_all(session: Session, order_id: int, actor: str) -> None:
 def shorten_line(session: Session, order: Order, line: OrderLine, packs: int) -> None:
     """Take packs that cannot be given off an order line: promise, line and totals together (order locked)."""
     release_held(session, {line.id: packs})
+    charge_less(session, order, line, packs)
+
+
+def forgo(session: Session, order: Order, line: OrderLine, backorders: Sequence[Backorder], actor: str) -> int:
+    """The same for packs of that line that are awaited (order and promises locked); how many."""
+    let_go(session, backorders, actor)
+    packs = sum(one.packs for one in backorders)
+    charge_less(session, order, line, packs)
+    return packs
+
+
+def charge_less(session: Session, order: Order, line: OrderLine, packs: int) -> None:
+    """Packs that will not be given are not charged: line and totals together."""
     line.cancelled += packs
     order.lines_fen -= packs * line.price_fen
     order.total_fen -= packs * line.price_fen

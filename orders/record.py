@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -12,11 +13,22 @@ from sqlalchemy.sql.base import ExecutableOption
 from catalogue.models import Counter, Sku
 from catalogue.stock.models import StockLevel
 from orders.checkout import Placed
+from orders.consignments.models import Backorder
+from orders.consignments.states import OPEN_BACKORDERS, BackorderState
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.history import GONE
 from orders.models import Order, OrderEvent, OrderLine
 from orders.payments.standing import PaymentStanding, payment_standing, status_of
 from orders.states import CANCELLABLE, OPEN_ORDERS, OrderStatus
+
+
+@dataclass(frozen=True)
+class AwaitedPacks:
+    """Packs still on the road, and the day they should be with the customer (None: another way is looked for)."""
+
+    sku: str
+    packs: int
+    expected_on: date | None
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,11 @@ class OrderRecord:
     payment: PaymentStanding
     pickup_code: str | None
     can_cancel: bool
+    awaited: Sequence[AwaitedPacks] = ()
 
 
 def order_record(session: Session, order: Order) -> OrderRecord:
-    """The order with its goods, parts, weights, story and money: seven queries, whatever it holds."""
+    """The order with its goods, parts, weights, story, money and what it awaits: eight queries, whatever it holds."""
     status = OrderStatus(order.status)
     load = (
         selectinload(Order.lines).joinedload(OrderLine.sku).joinedload(Sku.product),
@@ -51,7 +64,23 @@ def order_record(session: Session, order: Order) -> OrderRecord:
         payment=payment_standing(session, order),
         pickup_code=order.pickup_code if status in OPEN_ORDERS else None,
         can_cancel=status in CANCELLABLE and not left,
+        awaited=awaited_packs(session, order.id),
     )
+
+
+def awaited_packs(session: Session, order_id: int) -> list[AwaitedPacks]:
+    """What of the order is still on the road."""
+    statement = (
+        select(Sku.code, Backorder.packs, Backorder.expected_on, Backorder.state)
+        .join(OrderLine, OrderLine.id == Backorder.order_line_id)
+        .join(Sku, Sku.id == OrderLine.sku_id)
+        .where(Backorder.order_id == order_id, Backorder.state.in_([state.value for state in OPEN_BACKORDERS]))
+        .order_by(OrderLine.position, Backorder.id)
+    )
+    return [
+        AwaitedPacks(sku, packs, expected_on if state == BackorderState.AWAITED else None)
+        for sku, packs, expected_on, state in session.execute(statement)
+    ]
 
 
 def placed_record(placed: Placed) -> OrderRecord:

@@ -16,9 +16,12 @@ from catalogue.stock.availability import add_to_available, available, lock_avail
 from catalogue.stock.ledger import has_moved, move
 from catalogue.stock.lots import is_past_margin, levels_of, lots_past_margin, stop_selling
 from catalogue.stock.models import Channel, Location, Lot, MovementKind, StockLevel
+from orders.backorders import go_adrift, something_comes, take_up
+from orders.consignments.models import Backorder
 from orders.consignments.setting_aside import lock_consignments_on, release_on
+from orders.consignments.states import BackorderState
 from orders.fulfilment.models import Allocation, Fulfilment
-from orders.fulfilment.replan import plan_anew
+from orders.fulfilment.replan import ROUTABLE, plan_anew
 from orders.lifecycle import cancel_parts, move_order, settle_order, settle_orders, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.refunds import give_back_surplus
@@ -110,6 +113,8 @@ def change_level(
     if remains < level.reserved:
         # What is meant for a consignment gives way before what a customer was promised.
         needed = level.reserved - remains - release_on(session, [level_id], actor.name)
+        if needed > 0:
+            needed -= unplan_arrived(session, [level_id], actor.name)
         take_back(session, least_needed(session, level_id, needed), "counted", actor, now)
     lot = session.get_one(Lot, place.lot_id)
     if difference < 0 and lot.sellable:
@@ -206,14 +211,33 @@ def refuse_recalled(session: Session, allocations: Sequence[Allocation], actor: 
 
 def orders_on(session: Session, level_ids: Sequence[int]) -> Sequence[int]:
     """Ids of the orders that have packs allocated on these levels, ascending."""
-    statement = (
+    allocated = (
         select(OrderLine.order_id)
         .join(Allocation, Allocation.order_line_id == OrderLine.id)
         .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")
-        .distinct()
-        .order_by(OrderLine.order_id)
     )
-    return session.execute(statement).scalars().all()
+    arrived = select(Backorder.order_id).where(
+        Backorder.level_id.in_(level_ids), Backorder.state == BackorderState.ARRIVED.value
+    )
+    return sorted(session.execute(allocated.union(arrived)).scalars())
+
+
+def unplan_arrived(session: Session, level_ids: Sequence[int], actor: str) -> int:
+    """What a consignment brought for customers and the router has not planned yet: a promise without a place again.
+
+    The orders have a job that plans them; those not locked yet are not waited for. How many packs.
+    """
+    statement = (
+        select(Backorder)
+        .where(Backorder.level_id.in_(level_ids), Backorder.state == BackorderState.ARRIVED.value)
+        .order_by(Backorder.id)
+        .execution_options(populate_existing=True)
+    )
+    arrived = session.execute(statement).scalars().all()
+    if arrived:
+        lock_orders(session, {one.order_id for one in arrived}, wait=False)
+        take_up(session, arrived, actor)
+    return sum(one.packs for one in arrived)
 
 
 def lock_touched(session: Session, level_ids: Sequence[int], lost: Losses) -> None:
@@ -260,6 +284,7 @@ def held_promises(session: Session, sku_id: int, channel: Channel) -> Sequence[R
 def send_back(session: Session, level_ids: Sequence[int], why: str, actor: Actor, now: datetime) -> None:
     """Take everything that is set aside off these levels, and have the orders it was for planned anew."""
     release_on(session, level_ids, actor.name)
+    unplan_arrived(session, level_ids, actor.name)
     statement = (
         select(Allocation)
         .where(Allocation.level_id.in_(level_ids), Allocation.state == "reserved")
@@ -319,13 +344,18 @@ def cover_loss(session: Session, sku_id: int, channel: Channel, lost: int, actor
 
 
 def shorten_order(session: Session, order_id: int, line_id: int, packs: int, actor: Actor, now: datetime) -> int:
-    """Take up to `packs` held packs off an order; how many it gave."""
+    """Take up to `packs` held packs off an order; how many it gave. Where more is coming, the router looks for it."""
     order = lock_order(session, order_id, wait=False)
     line = session.get_one(OrderLine, line_id, populate_existing=True)
     reservation = session.get_one(Reservation, line_id, populate_existing=True, with_for_update=True)
     given = min(packs, reservation.held)
     if not given:
         return 0
+    if order.kind == "retail" and order.status in ROUTABLE and something_comes(session, line.sku_id, shanghai_day(now)):
+        lost = go_adrift(session, reservation, given)
+        settle_order(session, order, actor, now)
+        plan_anew(session, [order_id], "counted", f"adrift:{lost.id}")
+        return given
     shorten_line(session, order, line, given)
     tell(session, order, "order.shortened", sku_id=line.sku_id, packs=given)
     audit.record(session, actor, "order.shortened", "order", order_id, after={"sku_id": line.sku_id, "packs": given})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from flask_babel import gettext
+from flask_babel import format_date, gettext
 
 from orders.models import OrderEvent, OrderLine
 from orders.states import OrderStatus
@@ -39,8 +39,10 @@ class Step:
     at: datetime | None
 
 
-def status_text(status: str, method: str) -> str:
-    """An order's status as its owner reads it."""
+def status_text(status: str, method: str, *, awaits: bool = False) -> str:
+    """An order's status as its owner reads it; `awaits`: some of it is still on the road."""
+    if awaits and status == OrderStatus.CONFIRMED:
+        return _("Waiting for the next delivery from Nedong")
     if status == OrderStatus.READY:
         return _("Ready to collect") if method == "pickup" else _("Packed, on its way soon")
     if status == OrderStatus.COMPLETED:
@@ -133,12 +135,8 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
             "transfer": _("%(counter)s sends goods to your counter", counter=counter),
         }
         return texts.get(str(data.get("role")), "")
-    if kind == "order.shortened":
-        if data.get("why") == "not_collected":
-            return _("%(packs)s × %(name)s was not collected in time and is not charged", **packs_in(data, names))
-        told = _("%(packs)s × %(name)s could not be given and is not charged", **packs_in(data, names))
-        other = [names[sku_id] for sku_id in data.get("instead", ()) if sku_id in names]
-        return _("%(told)s. Still there: %(goods)s", told=told, goods=", ".join(other)) if other else told
+    if kind in {"order.shortened", "order.awaited"}:
+        return missing_text(kind, data, names)
     if kind == "fulfilment.weighed":
         scale = {"counter": counter, "packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), ""),
                 "weight": weight(int(data.get("grams", 0)))}  # fmt: skip
@@ -173,6 +171,21 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
     return texts.get(kind, "")
 
 
+def missing_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str]) -> str:
+    """What became of packs that no counter could give, or that nobody wanted any more."""
+    goods = packs_in(data, names)
+    if kind == "order.awaited":
+        day = format_date(date.fromisoformat(str(data["expected_on"])), "medium", rebase=False)
+        return _("%(packs)s × %(name)s comes with the next delivery, expected on %(day)s", **goods, day=day)
+    if data.get("why") == "not_collected":
+        return _("%(packs)s × %(name)s was not collected in time and is not charged", **goods)
+    if data.get("why") == "not_wanted":
+        return _("You do without %(packs)s × %(name)s, which is not charged", **goods)
+    told = _("%(packs)s × %(name)s could not be given and is not charged", **goods)
+    other = [names[sku_id] for sku_id in data.get("instead", ()) if sku_id in names]
+    return _("%(told)s. Still there: %(goods)s", told=told, goods=", ".join(other)) if other else told
+
+
 def packs_in(data: Mapping[str, Any], names: Mapping[str | int, str]) -> dict[str, object]:
     """How many packs of what an event is about."""
     return {"packs": int(data.get("packs", 0)), "name": names.get(data.get("sku_id", 0), "")}
@@ -186,5 +199,8 @@ def replanned_text(why: str) -> str:
         "no_fresh_stock": _("Fresher goods are set aside for you"),
         "recalled": _("Some goods were taken out of sale: others are set aside for you"),
         "counted": _("Some goods were not there when they were counted: others are set aside for you"),
+        "arrived": _("What you waited for has arrived and is set aside for you"),
+        "not_coming": _("A delivery does not bring everything: other goods are set aside for you"),
+        "late": _("A delivery is late: other goods are set aside for you"),
     }
     return texts.get(why, "")

@@ -28,6 +28,7 @@ ACTIONS: dict[str, Any] = {
     "receipt.returned": _l("Bank receipt sent back"),
     "credit_stop.lifted": _l("Stop of credit lifted"),
     "order.shortened": _l("Packs taken off the order"),
+    "order.awaited": _l("Packs promised from a consignment"),
     "order.reminded": _l("Reminded to collect"),
     "order.replanned": _l("Planned anew"),
     "order.pickup_changed": _l("Collected at another counter"),

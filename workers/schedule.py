@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from orders.check import faults
 from orders.consignments.proposals import propose_all
+from orders.consignments.waiting import give_up_hope
 from orders.fulfilment.replan import plan_rest
 from orders.fulfilment.substitution import end_unanswered
 from orders.invoices.billing import bill_month
@@ -132,11 +133,17 @@ def ask_for_more(session: Session) -> int:
     return propose_all(session, utcnow())
 
 
+def look_at_waiting(session: Session) -> int:
+    """Have packs planned anew that customers wait for in vain: their consignment is late, or their lot called back."""
+    return give_up_hope(session, utcnow())
+
+
 TICKS: dict[str, Tick] = {
     "expire": Tick(run_expiry, timedelta(seconds=15), 12),
     "questions": Tick(end_questions, timedelta(seconds=60), 50),
     "reminders": Tick(remind_customers, timedelta(minutes=5), 240),
     "rush": Tick(plan_rush, timedelta(seconds=30), 25),
+    "waiting": Tick(look_at_waiting, timedelta(seconds=60), 50),
     "withdraw": Tick(run_withdrawal, timedelta(seconds=60), 50),
     "invariants": Tick(prove_invariants, timedelta(minutes=5), 240),
     "payments": Tick(look_at_payments, timedelta(seconds=60), 50),

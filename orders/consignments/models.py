@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from catalogue.models import Cooperative, Counter, Sku
 from catalogue.stock.models import StockLevel
-from orders.consignments.states import ConsignmentStatus, LotState
+from orders.consignments.states import BackorderState, ConsignmentStatus, LotState
 from orders.states import values
 from shop.db import Base, HasId, HasTimes
 
@@ -68,7 +68,10 @@ class Consignment(HasId, HasTimes, Base):
 
 
 class ConsignmentLine(HasId, Base):
-    """Packs of one SKU: asked for by the proposal (`why` holds its figures), promised by the cooperative."""
+    """Packs of one SKU: asked for by the proposal (`why` holds its figures), confirmed by the cooperative.
+
+    `promised` of the confirmed packs are awaited by customers; a trigger on their backorders writes it.
+    """
 
     __tablename__ = "consignment_line"
 
@@ -76,6 +79,7 @@ class ConsignmentLine(HasId, Base):
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), index=True)
     proposed: Mapped[int] = mapped_column(sa.Integer)
     confirmed: Mapped[int | None] = mapped_column(sa.Integer)
+    promised: Mapped[int] = mapped_column(sa.Integer, server_default="0")
     why: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
 
     consignment: Mapped[Consignment] = relationship(back_populates="lines")
@@ -85,6 +89,8 @@ class ConsignmentLine(HasId, Base):
     __table_args__ = (
         UniqueConstraint("consignment_id", "sku_id"),
         CheckConstraint("proposed >= 0 AND (confirmed IS NULL OR confirmed >= 0)", name="packs"),
+        CheckConstraint("promised BETWEEN 0 AND coalesce(confirmed, 0)", name="never_promised_twice"),
+        Index("ix_consignment_line_promised", "consignment_id", postgresql_where=sa.text("promised > 0")),
     )
 
 
@@ -131,3 +137,40 @@ class TemperatureReading(HasId, Base):
         UniqueConstraint("consignment_id", "at"),
         CheckConstraint("tenths BETWEEN -600 AND 600", name="on_earth"),
     )
+
+
+class Backorder(HasId, HasTimes, Base):
+    """Packs of an order line that no shelf can give now. The reservation counts the open ones as awaited.
+
+    States: awaited (promised against `consignment_line_id`, with the customer on `expected_on`) → arrived (set aside
+    at `level_id`, the counter's shelf) → fulfilled (the router plans them); adrift (nothing brings them at the moment,
+    the router looks again); released (given up, or promised anew by another row).
+    """
+
+    __tablename__ = "backorder"
+
+    order_id: Mapped[int] = mapped_column(ForeignKey("order.id"))
+    order_line_id: Mapped[int] = mapped_column(ForeignKey("order_line.id"))
+    consignment_line_id: Mapped[int | None] = mapped_column(ForeignKey("consignment_line.id"))
+    level_id: Mapped[int | None] = mapped_column(ForeignKey("stock_level.id"))
+    packs: Mapped[int] = mapped_column(sa.Integer)
+    state: Mapped[str] = mapped_column(server_default="awaited")
+    expected_on: Mapped[date | None]
+    closed_at: Mapped[datetime | None]
+
+    consignment_line: Mapped[ConsignmentLine | None] = relationship()
+
+    __table_args__ = (
+        CheckConstraint("packs > 0", name="packs"),
+        CheckConstraint(f"state IN {values(BackorderState)}", name="state"),
+        CheckConstraint("(state IN ('fulfilled', 'released')) = (closed_at IS NOT NULL)", name="closed"),
+        CheckConstraint("(consignment_line_id IS NULL) = (expected_on IS NULL)", name="expected"),
+        CheckConstraint("state <> 'awaited' OR consignment_line_id IS NOT NULL", name="awaits_something"),
+        CheckConstraint("state <> 'arrived' OR level_id IS NOT NULL", name="arrived_somewhere"),
+        Index("ix_backorder_order", "order_id", "id"),
+        Index(
+            "uq_backorder_awaited", "consignment_line_id", "order_line_id", unique=True,
+            postgresql_where=sa.text("state = 'awaited'"),
+        ),
+        Index("ix_backorder_level", "level_id", postgresql_where=sa.text("state = 'arrived'")),
+    )  # fmt: skip

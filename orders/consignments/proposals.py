@@ -138,9 +138,10 @@ def free_at_counters(session: Session, sku_ids: Sequence[int]) -> dict[Key, int]
 
 
 def coming_to_counters(session: Session, sku_ids: Sequence[int]) -> dict[Key, int]:
-    """Packs that cooperatives have confirmed or sent, by counter and SKU."""
+    """Packs that cooperatives have confirmed or sent, by counter and SKU; what customers wait for fills no shelf."""
+    for_the_shelf = func.sum(ConsignmentLine.confirmed - ConsignmentLine.promised)
     statement = (
-        select(Consignment.counter_id, ConsignmentLine.sku_id, func.sum(ConsignmentLine.confirmed))
+        select(Consignment.counter_id, ConsignmentLine.sku_id, for_the_shelf)
         .join(Consignment, Consignment.id == ConsignmentLine.consignment_id)
         .where(ConsignmentLine.sku_id.in_(sku_ids), Consignment.status.in_(COMING))
         .group_by(Consignment.counter_id, ConsignmentLine.sku_id)

@@ -1,4 +1,4 @@
-"""The diagram of a consignment, as data. Only orders/consignments/steps.py applies it."""
+"""The diagram of a consignment, as data (only orders/consignments/steps.py applies it), and of what waits for it."""
 
 from __future__ import annotations
 
@@ -38,3 +38,18 @@ CONSIGNMENT_MOVES: dict[ConsignmentStatus, frozenset[ConsignmentStatus]] = {
 }
 OPEN_CONSIGNMENTS = frozenset(status for status, moves in CONSIGNMENT_MOVES.items() if moves)
 COMING = frozenset({C.CONFIRMED, C.DISPATCHED})
+
+
+class BackorderState(StrEnum):
+    """Where packs stand that a customer waits for; what is open counts as awaited in the line's promise."""
+
+    AWAITED = "awaited"
+    ARRIVED = "arrived"
+    ADRIFT = "adrift"
+    FULFILLED = "fulfilled"
+    RELEASED = "released"
+
+
+# What the router has to find a place for.
+TO_PLAN = (BackorderState.ARRIVED, BackorderState.ADRIFT)
+OPEN_BACKORDERS = (BackorderState.AWAITED, *TO_PLAN)

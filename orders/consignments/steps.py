@@ -17,6 +17,7 @@ from catalogue.stock.models import Location, MovementKind, StockLevel
 from orders.consignments.models import Consignment, ConsignmentLot, TemperatureReading
 from orders.consignments.setting_aside import SOURCE, lots_of, release, set_aside, set_aside_packs
 from orders.consignments.states import CONSIGNMENT_MOVES, ConsignmentStatus, LotState
+from orders.consignments.waiting import Landed, lock, lock_with_waiting, serve_waiting, turn_away
 from shop import audit
 from shop.audit import Actor
 from shop.errors import DomainError, Invalid, NotFound, WrongState
@@ -68,17 +69,6 @@ def find(session: Session, consignment_id: int, *, cooperatives: Collection[int]
     return found
 
 
-def lock(session: Session, consignment_id: int) -> Consignment:
-    """The consignment's row, locked and read anew. Raises NotFound."""
-    statement = select(Consignment).where(Consignment.id == consignment_id)
-    found = session.execute(
-        statement.with_for_update().execution_options(populate_existing=True)
-    ).scalar_one_or_none()  # fmt: skip
-    if found is None:
-        raise NotFound()
-    return found
-
-
 def advance(session: Session, consignment: Consignment, to: ConsignmentStatus, actor: Actor, now: datetime) -> None:
     """The one function that moves a consignment (locked) along its diagram. Raises WrongState off the diagram."""
     before = ConsignmentStatus(consignment.status)
@@ -109,14 +99,16 @@ def confirm(
 ) -> Consignment:
     """The cooperative will send so many packs of each line (by line id); lines left out are not sent.
 
-    Until it is dispatched it may be confirmed again with other figures. Raises InsufficientStock, Invalid, WrongState.
+    Until it is dispatched it may be confirmed again with other figures; customers who waited for more than that are
+    served otherwise. Raises InsufficientStock, Invalid, WrongState.
     """
-    consignment = lock(session, consignment_id)
+    consignment = lock_with_waiting(session, consignment_id)
     lines = {line.id: line for line in consignment.lines}
     if any(line_id not in lines or quantity < 0 for line_id, quantity in packs.items()) or not any(packs.values()):
         raise Invalid(_l("Please say at least of one of the goods how many packs you will send"))
     release(session, lots_of(session, consignment_id, LotState.SET_ASIDE), actor.name)
     advance(session, consignment, C.CONFIRMED, actor, now)
+    turn_away(session, {line_id: packs.get(line_id, 0) for line_id in lines}, "not_coming")
     for line_id, line in lines.items():
         line.confirmed = packs.get(line_id, 0)
     session.flush()
@@ -131,12 +123,13 @@ def confirm(
 def end(
     session: Session, consignment_id: int, to: ConsignmentStatus, reason: str, actor: Actor, now: datetime
 ) -> Consignment:
-    """The cooperative declines it, or the office withdraws it: whatever was set aside goes back."""
-    consignment = lock(session, consignment_id)
+    """The cooperative declines it, or the office withdraws it: what was set aside goes back, nobody waits for it."""
+    consignment = lock_with_waiting(session, consignment_id)
     if consignment.status == to:
         return consignment
     advance(session, consignment, to, actor, now)
     consignment.note = reason[:500]
+    turn_away(session, {line.id: 0 for line in consignment.lines}, "not_coming")
     release(session, lots_of(session, consignment_id, LotState.SET_ASIDE), actor.name)
     return consignment
 
@@ -166,9 +159,10 @@ def receive(
 ) -> Consignment:
     """It is here: what is good stands on the counter's shelf from now on (`outcomes` by consignment lot id).
 
+    Customers who wait for it come first, before anybody else may be promised any of it.
     Raises PacksDoNotAddUp naming each lot whose packs are not all accounted for, WrongState.
     """
-    consignment = lock(session, consignment_id)
+    consignment = lock_with_waiting(session, consignment_id)
     if consignment.status == C.RECEIVED:
         return consignment
     lots = lots_of(session, consignment_id, LotState.ON_THE_ROAD)
@@ -177,8 +171,8 @@ def receive(
         raise PacksDoNotAddUp(errors=[{"field": f"lot-{lot_id}"} for lot_id in wrong])
     advance(session, consignment, C.RECEIVED, actor, now)
     shelf = session.execute(select(Location.id).where(Location.counter_id == consignment.counter_id)).scalar_one()
-    for lot in by_sku(session, lots):
-        put_on_shelf(session, lot, outcomes[lot.id], shelf, actor)
+    landed = [put_on_shelf(session, lot, outcomes[lot.id], shelf, actor) for lot in by_sku(session, lots)]
+    serve_waiting(session, consignment, [one for one in landed if one is not None], actor)
     tell(session, consignment_id, "received")
     return consignment
 
@@ -188,18 +182,20 @@ def by_sku(session: Session, lots: Sequence[ConsignmentLot]) -> list[Consignment
     return sorted(lots, key=lambda lot: (session.get_one(StockLevel, lot.level_id).sku_id, lot.id))
 
 
-def put_on_shelf(session: Session, lot: ConsignmentLot, outcome: Outcome, shelf: int, actor: Actor) -> None:
-    """Write down what became of a lot, and receive what is good of it."""
+def put_on_shelf(session: Session, lot: ConsignmentLot, outcome: Outcome, shelf: int, actor: Actor) -> Landed | None:
+    """Write down what became of a lot, and receive what is good of it; where that stands now."""
     lot.received, lot.damaged = outcome.received, outcome.damaged
     lot.missing, lot.too_warm = outcome.missing, outcome.too_warm
     lot.state = LotState.ARRIVED.value
     session.flush()
-    if outcome.received:
-        level = level_for(session, session.get_one(StockLevel, lot.level_id).lot_id, shelf)
-        move(
-            session, level.id, MovementKind.RECEIVE, on_hand=outcome.received,
-            source_type=SOURCE, source_id=lot.id, actor=actor.name,
-        )  # fmt: skip
+    if not outcome.received:
+        return None
+    level = level_for(session, session.get_one(StockLevel, lot.level_id).lot_id, shelf)
+    move(
+        session, level.id, MovementKind.RECEIVE, on_hand=outcome.received,
+        source_type=SOURCE, source_id=lot.id, actor=actor.name,
+    )  # fmt: skip
+    return Landed(lot.line_id, level.id, outcome.received)
 
 
 def note_temperatures(session: Session, consignment_id: int, readings: Mapping[datetime, int], actor: Actor) -> int:

@@ -12,9 +12,13 @@ from sqlalchemy.orm import Session
 
 from catalogue.models import Product, Sku
 from catalogue.stock.models import Availability, Channel
+from orders.backorders import backorders_of, take_up
+from orders.consignments.models import Backorder
+from orders.consignments.states import TO_PLAN, BackorderState
 from orders.fulfilment.cases import close_cases, open_cases, park
+from orders.fulfilment.coming import Missing, missing_of
 from orders.fulfilment.instance import Snapshot, Waiting
-from orders.fulfilment.missing import take_off
+from orders.fulfilment.missing import see_to_missing
 from orders.fulfilment.plan_models import RoutingPlan
 from orders.fulfilment.planning import Decision, Proposal, days_for, decide_all
 from orders.fulfilment.plans import forgiven, keep_plans, versions_of
@@ -40,12 +44,20 @@ NO_DAY = {"pickup_closed", "all_closed"}
 
 @dataclass(frozen=True)
 class ToRoute:
-    """An order with its promises and its work; `wish` are the packs (by SKU id) that need a counter."""
+    """An order with its promises and its work; `wish` are the packs (by SKU id) that need a counter.
+
+    `awaited` are those among them that a consignment brought, or will not bring any more.
+    """
 
     order: Order
     reservations: Sequence[Reservation]
     work: Work
     wish: Mapping[int, int]
+    awaited: Sequence[Backorder] = ()
+
+    @property
+    def arrived(self) -> list[Backorder]:
+        return [one for one in self.awaited if one.state == BackorderState.ARRIVED]
 
 
 def route_order(session: Session, order_id: int, now: datetime, why: str = "placed") -> RoutingPlan | None:
@@ -64,8 +76,9 @@ def route_orders(
 
     The one way packs find a counter, for whatever reason they need one, in as many statements for many orders as for
     one. Safe to repeat: an order without anything to plan is left alone. What no counter can give on any of the next
-    days is taken off the order, and its customer is told. An order that was planned too often, or whose pickup
-    counter does not open, is parked for a person. `proposals` are plans made earlier; one that still fits is used.
+    days is promised against a consignment or taken off the order, and its customer is told. An order that was planned
+    too often, or whose pickup counter does not open, is parked for a person. `proposals` are plans made earlier; one
+    that still fits is used.
     """
     orders = [one for one in lock_orders(session, order_ids) if one.kind == "retail" and one.status in ROUTABLE]
     if len(orders) == 1:
@@ -79,10 +92,12 @@ def route_orders(
     if not found:
         return {}
     snapshot, waiting = snapshot_for(session, found, world, lock=True)
+    adrift = take_up(session, [one for order in found for one in order.awaited], ROUTER.name)
+    waiting = without_adrift(waiting, found, adrift) if adrift else waiting
     decisions = decide_all(snapshot, waiting, proposals)
     plans = keep_plans(session, decisions, versions, world.costs_row.id, why) if decisions else {}
     assigned = carry_out(session, found, decisions, plans, world)
-    take_off(session, decisions, ROUTER, now)
+    see_to_missing(session, snapshot, missing_from(found, decisions, adrift), ROUTER, now)
     settle_orders(session, [one.order for one in found if one.order.status in ROUTABLE], ROUTER, now)
     tell_of(session, assigned, plans, why, world, ROUTER)
     suppliers = {
@@ -102,27 +117,70 @@ def to_route(session: Session, orders: Sequence[Order], world: World, *, lock: b
     for reservation in reservations_of(session, *reservations, lock=lock):
         reservations[reservation.order_id].append(reservation)
     work = read_work(session, orders, world, lock=lock)
+    waiting = [order_id for order_id, promises in reservations.items() if any(one.awaited for one in promises)]
+    awaited: dict[int, list[Backorder]] = defaultdict(list)
+    for backorder in backorders_of(session, waiting, TO_PLAN) if waiting else ():
+        awaited[backorder.order_id].append(backorder)
     found = []
     for order in orders:
         mine = work[order.id]
         wish = {one.sku_id: one.held for one in reservations[order.id] if one.held}
         for packs, _ in mine.freed:
             wish[packs.sku] = wish.get(packs.sku, 0) + packs.allocation.quantity
+        skus = {one.order_line_id: one.sku_id for one in reservations[order.id]}
+        for backorder in awaited[order.id]:
+            sku = skus[backorder.order_line_id]
+            wish[sku] = wish.get(sku, 0) + backorder.packs
         if wish or mine.is_unfit:
-            found.append(ToRoute(order, reservations[order.id], mine, wish))
+            found.append(ToRoute(order, reservations[order.id], mine, wish, awaited[order.id]))
     return found
 
 
 def snapshot_for(
     session: Session, found: Sequence[ToRoute], world: World, *, lock: bool
 ) -> tuple[Snapshot, list[Waiting]]:
-    """What there is for them, what they give back themselves included."""
+    """What there is for them, what they give back themselves included; whoever waited for a consignment comes first."""
     freed: dict[int, int] = defaultdict(int)
     for one in found:
         for packs, _ in one.work.freed:
             freed[packs.allocation.level_id] += packs.allocation.quantity
-    waiting = [Waiting(one.order, one.wish) for one in found if one.wish]
+        for backorder in one.arrived:
+            freed[backorder.level_id or 0] += backorder.packs
+    ordered = sorted(found, key=lambda one: not one.arrived)
+    waiting = [Waiting(one.order, one.wish) for one in ordered if one.wish]
     return Snapshot(session, world, waiting, freed, lock=lock), waiting
+
+
+def without_adrift(
+    waiting: Sequence[Waiting], found: Sequence[ToRoute], adrift: Mapping[int, int]
+) -> list[Waiting]:  # fmt: skip
+    """What can be planned from shelves: packs (by order line id) that nothing stands for are not among it."""
+    lacking = adrift_of(found, adrift)
+    reduced = []
+    for one in waiting:
+        wish = {sku: packs - lacking[one.order.id].get(sku, 0) for sku, packs in one.wish.items()}
+        reduced.append(Waiting(one.order, {sku: packs for sku, packs in wish.items() if packs}))
+    return [one for one in reduced if one.wish]
+
+
+def adrift_of(found: Sequence[ToRoute], adrift: Mapping[int, int]) -> dict[int, dict[int, int]]:
+    """Those packs by order and SKU id."""
+    return {
+        one.order.id: {
+            promise.sku_id: adrift[promise.order_line_id]
+            for promise in one.reservations
+            if promise.order_line_id in adrift
+        }
+        for one in found
+    }
+
+
+def missing_from(found: Sequence[ToRoute], decisions: Sequence[Decision], adrift: Mapping[int, int]) -> list[Missing]:
+    """What plans leave out, and what there was nothing to plan from; the oldest order first."""
+    unfilled = {one.waiting.order.id: {line.sku: line.quantity for line in one.plan.unfilled} for one in decisions}
+    lacking = adrift_of(found, adrift)
+    missing = [missing_of(one.order, unfilled.get(one.order.id, {}), lacking[one.order.id]) for one in found]
+    return [one for one in missing if one.packs]
 
 
 def without_parked(

@@ -1,4 +1,4 @@
-"""What no counter can give: taken off the order openly, with what else is there; never silently short."""
+"""What no counter can give: awaited from the road, or taken off with what else is there; never silently short."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from catalogue.models import Product, Sku
 from catalogue.stock.models import Availability, Channel
-from orders.fulfilment.planning import Decision
+from orders.consignments.models import Backorder
+from orders.fulfilment.coming import Missing, wait_for_deliveries
+from orders.fulfilment.instance import Snapshot
 from orders.lifecycle import cancel_parts, move_order, tell
+from orders.models import Order, OrderLine, Reservation
 from orders.payments.refunds import give_back_surplus
-from orders.promises import shorten_line
+from orders.promises import charge_less, shorten_line
 from orders.states import OrderStatus
 from shop import audit
 from shop.audit import Actor
@@ -23,17 +26,33 @@ from shop.outbox import emit
 MOST_ALTERNATIVES = 3
 
 
-def take_off(session: Session, decisions: Sequence[Decision], actor: Actor, now: datetime) -> None:
-    """Shorten the (locked) orders by what their plans leave out, say what else there is, give paid money back."""
-    short = [one for one in decisions if one.plan.unfilled]
-    instead = alternatives(session, {line.sku for one in short for line in one.plan.unfilled})
-    for one in short:
-        order = one.waiting.order
+def see_to_missing(
+    session: Session, snapshot: Snapshot, missing: Sequence[Missing], actor: Actor, now: datetime
+) -> None:
+    """What no counter can give (orders locked): promised against a consignment that brings it, else taken off."""
+    if not missing:
+        return
+    waiting = wait_for_deliveries(session, snapshot, missing, actor)
+    take_off(session, [one for one in missing if one.packs], actor, now)
+    shortened = {one.order.id for one in missing if one.packs}
+    for order in waiting:
+        if order.id not in shortened:
+            newest = session.scalar(select(func.max(Backorder.id)).where(Backorder.order_id == order.id))
+            emit(session, "order.mail", f"{order.id}:awaited:{newest}", {"order_id": order.id, "kind": "awaited"})
+
+
+def take_off(session: Session, missing: Sequence[Missing], actor: Actor, now: datetime) -> None:
+    """Shorten the (locked) orders by what is missing, say what else there is, give paid money back."""
+    instead = alternatives(session, {sku for one in missing for sku in one.packs})
+    for one in missing:
+        order = one.order
         lines = {line.sku_id: line for line in order.lines}
-        for missing in one.plan.unfilled:
-            shorten_line(session, order, lines[missing.sku], missing.quantity)
-            after = {"sku_id": missing.sku, "packs": missing.quantity}
-            tell(session, order, "order.shortened", **after, instead=instead[missing.sku])
+        for sku, packs in sorted(one.packs.items()):
+            adrift = one.adrift.get(sku, 0)
+            forget_adrift(session, order, lines[sku], adrift)
+            shorten_line(session, order, lines[sku], packs - adrift)
+            after = {"sku_id": sku, "packs": packs}
+            tell(session, order, "order.shortened", **after, instead=instead[sku])
             audit.record(session, actor, "order.shortened", "order", order.id, after=after)
         if all(line.cancelled == line.quantity for line in order.lines):
             cancel_parts(session, order.id, actor, now)
@@ -43,6 +62,14 @@ def take_off(session: Session, decisions: Sequence[Decision], actor: Actor, now:
             key = f"{order.id}:changed:{sum(line.cancelled for line in order.lines)}"
             emit(session, "order.mail", key, {"order_id": order.id, "kind": "changed"})
             give_back_surplus(session, order, order.total_fen, "short", actor, now)
+
+
+def forget_adrift(session: Session, order: Order, line: OrderLine, packs: int) -> None:
+    """Packs that were awaited, and that nothing brings any more, are not charged."""
+    promise = session.get_one(Reservation, line.id)
+    promise.awaited -= packs
+    promise.released += packs
+    charge_less(session, order, line, packs)
 
 
 def alternatives(session: Session, skus: set[int]) -> dict[int, list[int]]:

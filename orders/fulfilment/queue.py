@@ -147,18 +147,23 @@ def elsewhere(session: Session, part: Fulfilment) -> Sequence[Elsewhere]:
         .where(OrderLine.order_id == part.order_id, Allocation.fulfilment_id != part.id, Allocation.state != "released")
     )  # fmt: skip
     waiting = (
-        select(OrderLine.position, Product.names, Sku.pack_names, Reservation.held, OrderLine.cancelled)
+        select(OrderLine.position, Product.names, Sku.pack_names, Reservation.held, Reservation.awaited,
+               OrderLine.cancelled)
         .join(Reservation, Reservation.order_line_id == OrderLine.id)
         .join(Sku, Sku.id == OrderLine.sku_id)
         .join(Product, Product.id == Sku.product_id)
-        .where(OrderLine.order_id == part.order_id, (Reservation.held > 0) | (OrderLine.cancelled > 0))
-    )
+        .where(
+            OrderLine.order_id == part.order_id,
+            (Reservation.held > 0) | (Reservation.awaited > 0) | (OrderLine.cancelled > 0),
+        )
+    )  # fmt: skip
     found = [
         (position, Elsewhere(names, pack, packs, "handed_over" if state == "shipped" else status))
         for position, names, pack, packs, state, status in session.execute(other)
     ]
-    for position, names, pack, held, cancelled in session.execute(waiting):
+    for position, names, pack, held, awaited, cancelled in session.execute(waiting):
         found += [(position, Elsewhere(names, pack, held, "waiting"))] if held else []
+        found += [(position, Elsewhere(names, pack, awaited, "awaited"))] if awaited else []
         found += [(position, Elsewhere(names, pack, cancelled, "taken_off"))] if cancelled else []
     return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 

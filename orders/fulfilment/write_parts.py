@@ -246,7 +246,8 @@ def tell_of(
         for part in one.new
     ]
     tell_orders(session, found)
-    tell_customers(session, works)
+    if why != "arrived":  # a later day for what was on the road is what the customer was told
+        tell_customers(session, works)
 
 
 def change_of(one: Assigned, why: str, codes: Mapping[int, str]) -> dict[str, Any]:

@@ -201,6 +201,14 @@ class PlacedPaymentOut(PaymentOut):
     client_secret = fields.String(required=True, allow_none=True)
 
 
+class AwaitedOut(Strict):
+    """Packs that come with the next delivery; without a day while another way to them is looked for."""
+
+    sku = fields.String(required=True)
+    packs = fields.Integer(required=True)
+    expected_on = fields.Date(required=True, allow_none=True)
+
+
 class OrderSummaryOut(Strict):
     """An order in a list."""
 
@@ -235,6 +243,7 @@ class OrderOut(OrderSummaryOut):
     discount_fen = fields.Integer(required=True, attribute="order.discount_fen")
     total_fen = fields.Integer(required=True, attribute="order.total_fen")
     lines = fields.List(fields.Nested(LineOut), required=True, attribute="order.lines")
+    awaited = fields.List(fields.Nested(AwaitedOut), required=True)
     contact = fields.Nested(ContactOut, attribute="order.contact", allow_none=True)
     note = fields.String(attribute="order.note")
     po_number = fields.String(attribute="order.po_number", allow_none=True)

@@ -17,6 +17,7 @@ from orders.cart import Limit
 from orders.checkout import CounterClosed
 from orders.fulfilment import substitution
 from orders.fulfilment.change_pickup import change_pickup
+from orders.fulfilment.do_without import do_without
 from orders.history import OrderPage, find_order, order_page
 from orders.lifecycle import cancel_order
 from orders.models import Order
@@ -118,6 +119,21 @@ def cancel(number: str) -> Any:
             flash(_("Order %(number)s was cancelled. What you paid is on its way back.", number=shown_number), "good")
         else:
             flash(_("Order %(number)s was cancelled. There is nothing to pay.", number=shown_number), "good")
+    return redirect(url_for("orders_pages.order", number=shown_number), 303)
+
+
+@orders_pages.post("/<number>/lines/<int:position>/do-without")
+@allow("anyone")
+def do_without_line(number: str, position: int) -> Any:
+    """The customer does not want to wait for what is still on the road."""
+    found = own_order(number)
+    order_id, shown_number, actor = found.id, found.number, current_actor()
+    try:
+        in_transaction(db.session(), lambda: do_without(db.session(), order_id, position, actor, utcnow()))
+    except DomainError as refusal:
+        flash(str(refusal.detail), "warn")
+    else:
+        flash(_("Taken off your order and not charged; anything you paid for it goes back the way it came."), "good")
     return redirect(url_for("orders_pages.order", number=shown_number), 303)
 
 

@@ -60,6 +60,11 @@ EXCEPTIONS = {
         "constraint-missing-not-valid": ONE_TRANSACTION,
         "ban-drop-constraint": "the wider rule takes its place in the same transaction",
     },
+    "0013": {
+        "constraint-missing-not-valid": ONE_TRANSACTION,
+        "ban-drop-constraint": "the wider rule takes its place in the same transaction",
+        "require-concurrent-index-creation": "consignments have a few lines each, few of them awaited",
+    },
 }
 
 

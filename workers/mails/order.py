@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
 import segno
 from flask import current_app, render_template
-from flask_babel import force_locale, format_time
+from flask_babel import force_locale, format_date, format_time
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from catalogue.models import Counter, CounterHours, Product, Sku
 from orders.access import access_key
+from orders.history import awaited_of
 from orders.models import Order, OrderLine
 from orders.payments.standing import payment_standing
 from orders.story import weight_text
@@ -63,6 +65,15 @@ KINDS: dict[str, OrderWords] = {
     "changed": OrderWords(
         _l("Your order %(number)s has changed"),
         _l("We are sorry: not everything could be given. What is missing is not charged."),
+        shows_code=True,
+    ),
+    "awaited": OrderWords(
+        _l("Some goods of order %(number)s come with the next delivery"),
+        _l(
+            "Our counters have not enough left of some of your goods, but more is on the road from Nedong and promised"
+            " to you: the list says what, and when it is expected. There is nothing for you to do. If you would rather"
+            " not wait, do without it on the order's page, and it is not charged."
+        ),
         shows_code=True,
     ),
     "rest": OrderWords(
@@ -113,6 +124,7 @@ class MailLine:
     price_fen: int
     total_fen: int
     weight: str
+    awaited: tuple[str, ...]
 
 
 def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[OutgoingMail | None, tuple[Picture, ...]]:
@@ -125,13 +137,14 @@ def compose_order_mail(session: Session, order_id: int, kind: str) -> tuple[Outg
         return None, ()
     settings: Settings = current_app.extensions["settings"]
     with force_locale(order.locale):
+        awaited = on_the_road(session, order)
         subject = str(words.subject) % {"number": order.number}
         code = order.pickup_code if words.shows_code and order.method == "pickup" else None
         page = {
             "subject": subject,
             "lead": str(words.lead),
             "order": order,
-            "lines": [mail_line(line) for line in order.lines],
+            "lines": [mail_line(line, awaited) for line in order.lines],
             "waits_for_scale": any(
                 line.by_weight and line.weighed_packs < line.quantity - line.cancelled for line in order.lines
             ),
@@ -177,11 +190,23 @@ def load_order(session: Session, order_id: int) -> Order:
     return order
 
 
-def mail_line(line: OrderLine) -> MailLine:
+def on_the_road(session: Session, order: Order) -> dict[int, list[str]]:
+    """What the order waits for, in words, by the position of its line."""
+    words: dict[int, list[str]] = defaultdict(list)
+    for one in awaited_of(session, order):
+        if one.day is not None:
+            words[one.position].append(
+                _("%(n)s of them come with the next delivery from %(cooperative)s, expected on %(day)s",
+                  n=one.packs, cooperative=one.cooperative, day=format_date(one.day, "medium", rebase=False))
+            )  # fmt: skip
+    return words
+
+
+def mail_line(line: OrderLine, awaited: dict[int, list[str]]) -> MailLine:
     """A line with the name of its goods in the current language."""
     goods = f"{localised(line.sku.product.names)} · {localised(line.sku.pack_names)}"
     return MailLine(goods, line.quantity - line.cancelled, line.cancelled, line.price_fen, line.total_fen,
-                    weight_text(line))  # fmt: skip
+                    weight_text(line), tuple(awaited.get(line.position, ())))  # fmt: skip
 
 
 def hours_today(counter: Counter) -> str:
