@@ -42,7 +42,7 @@ def test_a_supermarket_is_billed_pays_by_transfer_and_is_stopped_when_it_is_late
         office.sign_in("office@demo.example", DEMO_PASSWORD)
         buyer.sign_in("buyer@demo.example", DEMO_PASSWORD)
         office.open("/office/invoices")
-        office.page.get_by_role("button", name="立即为 Demo supermarket 开账单").click()
+        office.page.get_by_role("button", name="立即为Demo supermarket开账单").click()
         expect(office.page.locator(".alert.good")).to_be_visible()
 
         # A worker has the provider agree with the total; then it is an invoice.
