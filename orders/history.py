@@ -241,7 +241,7 @@ def awaited_of(session: Session, order: Order) -> tuple[PageAwaited, ...]:
         .outerjoin(Consignment, Consignment.id == ConsignmentLine.consignment_id)
         .outerjoin(Cooperative, Cooperative.id == Consignment.cooperative_id)
         .where(Backorder.order_id == order.id, is_open)
-        .order_by(Backorder.expected_on, OrderLine.position, Backorder.id)
+        .order_by(OrderLine.position, Backorder.expected_on, Backorder.id)
     )
     today = shanghai_day(utcnow())
     found = []

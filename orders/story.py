@@ -161,7 +161,7 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
     texts = {
         "order.awaiting_payment": _("The order was placed and waits for payment"),
         "order.confirmed": _("The order is confirmed"),
-        "order.routed": _("A counter has been found for everything"),
+        "order.routed": _("A counter has been found"),
         "order.preparing": _("The counter is preparing the goods"),
         "order.ready": _("Everything is ready"),
         "order.completed": _("The goods were handed over. Enjoy them!"),

@@ -270,6 +270,25 @@ def test_a_part_that_is_ready_is_kept_until_the_rest_has_come(road: Road) -> Non
     assert road.waits(bought) == 0
 
 
+def test_who_took_a_part_and_never_comes_again_waits_for_nothing_more(session: Session, build: Builder) -> None:
+    road = Road(session, build, on_shelf=4)
+    first, _second = road.coming(2), road.coming(5)
+    bought = road.ordered(4, promised_anyway=3)
+    assert sorted(road.session.scalars(select(Backorder.packs).where(Backorder.state == "awaited"))) == [1, 2]
+    road.hands_over(bought)
+    road.arrives(first, 2)
+    road.work()
+    part = road.session.scalars(select(Fulfilment).where(Fulfilment.status == "assigned")).one()
+    make_ready(road.session, part.id, GUEST, utcnow())
+    road.session.commit()
+    road.session.refresh(bought)
+    assert (bought.status, road.waits(bought)) == ("ready", 1) and bought.collect_by is not None
+    assert expire_overdue(road.session, bought.collect_by + timedelta(seconds=1)) == 1
+    road.all_is_well()
+    road.session.refresh(bought)
+    assert (bought.status, bought.total_fen, road.waits(bought)) == ("completed", 2500, 0), "one pack is what she took"
+
+
 def test_what_was_set_aside_for_a_customer_and_breaks_before_it_is_planned_is_looked_for_again(road: Road) -> None:
     consignment = road.coming(2)
     bought = road.ordered(3, promised_anyway=2)

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 
-from catalogue.stock.models import StockLevel
+from catalogue.models import Cooperative, Product
+from catalogue.stock.models import Location, StockLevel
 from orders.check import faults
+from orders.consignments.proposals import propose_by_hand
+from orders.consignments.replenish import ROAD_DAYS
+from orders.consignments.steps import confirm
+from orders.fulfilment.assign import route_orders
+from orders.fulfilment.do_without import do_without
 from orders.lifecycle import cancel_order
 from orders.payments.refunds import (
     ALONE_FEN,
@@ -30,7 +37,7 @@ from shop.clock import utcnow
 from shop.db import db, in_transaction
 from shop.errors import WrongState
 from tests.accounts.people import person
-from tests.builders import GUEST
+from tests.builders import GUEST, today
 from tests.figures import Figures
 from tests.payments.conftest import Till
 
@@ -191,6 +198,30 @@ def test_case_26_goods_that_run_short_after_payment_are_given_back_to_the_fen(ti
     order_id, _intent = till.paid(10)
     level = till.session.scalars(sa.select(StockLevel)).one()
     count_stock(till.session, level_id=level.id, counted=7, actor=GUEST, source_id="c", now=utcnow())
+    till.session.commit()
+    till.work()
+    assert till.order(order_id).total_fen == 7 * 4_500
+    assert [(one.why, one.state, one.amount_fen) for one in till.refunds(order_id)] == [
+        ("short", "succeeded", 3 * 4_500)
+    ]
+
+
+def test_paid_goods_that_are_on_the_road_stay_paid_until_the_customer_does_without_them(till: Till) -> None:
+    order_id, _intent = till.paid(10)
+    store = till.session.get_one(Cooperative, till.session.get_one(Product, till.sku.product_id).cooperative_id)
+    till.build.lot(till.sku, at=store, quantity=20, best_before_in=25)
+    asked = propose_by_hand(
+        till.session, store.id, till.counter.id, today() + timedelta(days=ROAD_DAYS), {till.sku.id: 5}, GUEST, utcnow()
+    )
+    confirm(till.session, asked.id, {asked.lines[0].id: 5}, GUEST, utcnow())
+    shelf = sa.select(StockLevel).join(Location, Location.id == StockLevel.location_id)
+    level = till.session.scalars(shelf.where(Location.counter_id == till.counter.id)).one()
+    count_stock(till.session, level_id=level.id, counted=7, actor=GUEST, source_id="c", now=utcnow())
+    route_orders(till.session, [order_id], utcnow(), "counted")
+    till.session.commit()
+    till.work()
+    assert (till.order(order_id).total_fen, till.refunds(order_id)) == (10 * 4_500, [])
+    do_without(till.session, order_id, 1, GUEST, utcnow())
     till.session.commit()
     till.work()
     assert till.order(order_id).total_fen == 7 * 4_500
