@@ -131,7 +131,7 @@ def to_route(session: Session, orders: Sequence[Order], world: World, *, lock: b
         for backorder in awaited[order.id]:
             sku = skus[backorder.order_line_id]
             wish[sku] = wish.get(sku, 0) + backorder.packs
-        if wish or mine.is_unfit:
+        if wish or mine.is_unfit or mine.is_idle:
             found.append(ToRoute(order, reservations[order.id], mine, wish, awaited[order.id]))
     return found
 

@@ -15,7 +15,7 @@ from catalogue.stock.models import Lot, StockLevel
 from orders.fulfilment.models import Allocation, Fulfilment
 from orders.fulfilment.world import World
 from orders.models import Order
-from orders.states import FulfilmentStatus
+from orders.states import FulfilmentRole, FulfilmentStatus
 from shop.clock import shanghai_day
 
 OPEN = (FulfilmentStatus.ASSIGNED, FulfilmentStatus.ACCEPTED, FulfilmentStatus.READY)
@@ -42,6 +42,17 @@ class Part:
     packs: list[Standing] = field(default_factory=list)
     unfit: str = ""
 
+    @property
+    def is_coming(self) -> bool:
+        """Whether it brings goods to the pickup counter; once it left, its packs stand nowhere."""
+        left = self.row.status == FulfilmentStatus.DISPATCHED
+        return self.row.role == FulfilmentRole.TRANSFER and (left or bool(self.packs))
+
+    @property
+    def can_end(self) -> bool:
+        """Whether it is over once it is empty: not a transfer on its way; a delivery on its way is called back."""
+        return self.row.status in OPEN or self.row.role == FulfilmentRole.DELIVER
+
 
 @dataclass
 class Work:
@@ -53,6 +64,15 @@ class Work:
     @property
     def is_unfit(self) -> bool:
         return bool(self.freed) or any(part.unfit for part in self.parts)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a part has nothing left to do: its packs were taken back, and it waits for no transfer."""
+        waits = any(part.is_coming for part in self.parts)
+        return any(
+            not part.packs and not part.is_coming and not (waits and part.row.role == FulfilmentRole.HAND_OVER)
+            for part in self.parts
+        )
 
 
 def read_work(session: Session, orders: Sequence[Order], world: World, *, lock: bool) -> dict[int, Work]:

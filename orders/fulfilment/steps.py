@@ -130,6 +130,7 @@ def make_ready(
     """Picked, weighed and packed; with other weights for a part that is ready, they are corrected.
 
     Raises TransfersMissing while goods for a hand-over are on their way, WeightsMissing, and what weigh() raises;
+    WrongState where nothing is left to pack (it was called back a moment ago, and the router has not been there yet),
     NotAllPicked where ticking off was begun and packs are missing, CustomerIsAsked while a substitute
     is offered.
     """
@@ -143,7 +144,7 @@ def make_ready(
     if session.scalar(asked) is not None:
         raise CustomerIsAsked()
     refuse_unweighed(session, part)
-    packs = standing(session, part)
+    packs = goods_of(session, part)
     begun = any(one.picked and one.picked_at is None for one in packs)
     if begun and any(one.picked < one.quantity for one in packs):
         raise NotAllPicked()
@@ -176,6 +177,14 @@ def standing(session: Session, part: Fulfilment) -> list[Allocation]:
     return list(session.execute(statement).scalars())
 
 
+def goods_of(session: Session, part: Fulfilment) -> list[Allocation]:
+    """The same, of a part that is nothing without them. Raises WrongState when they were taken back."""
+    packs = standing(session, part)
+    if not packs:
+        raise WrongState(errors=[{"status": part.status, "packs": 0}])
+    return packs
+
+
 def dispatch(session: Session, fulfilment_id: int, actor: Actor, now: datetime) -> None:
     """It left the counter: a delivery for the customer, a transfer for the pickup counter."""
     order, part = lock_part(session, fulfilment_id)
@@ -184,8 +193,9 @@ def dispatch(session: Session, fulfilment_id: int, actor: Actor, now: datetime) 
     if part.role == FulfilmentRole.HAND_OVER:
         raise WrongState()
     move_fulfilment(session, order, part, F.DISPATCHED, actor, now)
+    packs = goods_of(session, part)
     if part.role == FulfilmentRole.TRANSFER:
-        for allocation in standing(session, part):
+        for allocation in packs:
             shift(session, allocation, MovementKind.TRANSFER_OUT, -allocation.quantity, actor)
             allocation.state = "in_transit"
     settle_order(session, order, actor, now)
@@ -247,10 +257,11 @@ def hand_over(
     if not compare_digest(digits.encode(), (order.pickup_code or "").encode()):
         raise WrongCode(errors=[{"field": "code"}])
     move_fulfilment(session, order, part, F.HANDED_OVER, actor, now)
+    packs = goods_of(session, part)
     due = take_money(session, order, part, actor.name)
     if taken_fen is not None and taken_fen != due:
         raise OtherSum(errors=[{"due_fen": due}])
-    for allocation in standing(session, part):
+    for allocation in packs:
         shift(session, allocation, MovementKind.SHIP, -allocation.quantity, actor)
         allocation.state = "shipped"
         reservation = session.get_one(Reservation, allocation.order_line_id, with_for_update=True)

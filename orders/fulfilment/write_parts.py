@@ -188,16 +188,14 @@ def place(session: Session, placings: Sequence[Placing], actor: Actor) -> None:
 def close_emptied(one: Assigned, placings: Sequence[Placing], leaving: Sequence[Standing], world: World) -> None:
     """Parts with nothing left to do are over; a hand-over that only waits for transfers gets a day its counter works.
 
-    Work that left its counter, and packs that were picked, stay what they are.
+    Goods that left their counter, and packs that were picked, stay what they are.
     """
     gone = {packs.allocation.id for packs in leaving}
     filled = {part.id for _, part, _ in placings}
     empty = {
         part.row.id
         for part in one.work.parts
-        if part.row.status in OPEN
-        and part.row.id not in filled
-        and all(packs.allocation.id in gone for packs in part.packs)
+        if part.can_end and part.row.id not in filled and all(packs.allocation.id in gone for packs in part.packs)
     }
     coming = any(part.role == FulfilmentRole.TRANSFER for part in one.new) or any(
         part.row.role == FulfilmentRole.TRANSFER and part.row.id not in empty for part in one.work.parts

@@ -31,6 +31,7 @@ from orders.shortage import count_stock, withdraw_lot
 from shop.audit import Actor
 from shop.clock import SHANGHAI, shanghai_day, utcnow
 from shop.db import db
+from shop.errors import WrongState
 from shop.outbox import Job
 from tests.builders import GUEST, Builder, draft_of, order, today
 from tests.figures import Figures, size
@@ -443,3 +444,46 @@ def test_a_lot_recalled_between_two_counters_is_handed_to_nobody(session: Sessio
     assert session.scalars(select(Reservation.allocated)).all() == [1], "what can be had from elsewhere is given"
     assert session.scalars(select(OrderLine.cancelled)).all() == [1], "the rest is taken off"
     assert faults(session) == []
+
+
+def test_a_lot_recalled_while_it_is_brought_to_the_customer_ends_that_way_and_costs_nothing(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, near, far = build.sku(), build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    lot = build.lot(eggs, at=near, quantity=2)
+    placed = delivered(session, {eggs: 2}, (30.58, 114.28))
+    work()
+    build.lot(eggs, at=far, quantity=2)
+    part = session.scalars(select(Fulfilment)).one()
+    steps.make_ready(session, part.id, OFFICE, utcnow())
+    steps.dispatch(session, part.id, OFFICE, utcnow())
+    session.commit()
+    withdraw_lot(session, lot.id, "recalled: test", OFFICE, utcnow())
+    session.commit()
+    with pytest.raises(WrongState):
+        steps.hand_over(session, part.id, placed.pickup_code or "", OFFICE, utcnow())
+    session.rollback()
+    work()
+    assert parts_of(session, placed) == [("NEAR", "deliver", "cancelled"), ("FAR", "deliver", "assigned")]
+    assert faults(session) == []
+
+
+def test_a_part_whose_goods_were_called_back_and_cannot_be_had_is_over(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, pork, near, far = build.sku(), build.sku(), build.counter("NEAR"), build.counter("FAR", lat=30.6)
+    lot = build.lot(eggs, at=near, quantity=2)
+    build.lot(pork, at=far, quantity=2)
+    placed = delivered(session, {eggs: 2, pork: 2}, (30.58, 114.28))
+    work()
+    parts = {part.counter_id: part.id for part in session.scalars(select(Fulfilment))}
+    withdraw_lot(session, lot.id, "recalled: test", OFFICE, utcnow())
+    session.commit()
+    with pytest.raises(WrongState):
+        steps.make_ready(session, parts[near.id], OFFICE, utcnow())
+    session.rollback()
+    work()
+    assert set(parts_of(session, placed)) == {("NEAR", "deliver", "cancelled"), ("FAR", "deliver", "assigned")}
+    steps.make_ready(session, parts[far.id], OFFICE, utcnow())
+    steps.hand_over(session, parts[far.id], placed.pickup_code or "", OFFICE, utcnow())
+    assert session.get_one(Order, placed.id).status == "completed"
