@@ -43,12 +43,12 @@ class Fulfilment(HasId, HasTimes, Base):
         CheckConstraint(f"status IN {values(FulfilmentStatus)}", name="status"),
         CheckConstraint("(status = 'rejected') = (rejected_reason IS NOT NULL)", name="rejected_has_reason"),
         Index(
-            "uq_fulfilment_open_part",
+            "uq_fulfilment_part_at_counter",  # while one is on its way, the counter may prepare another
             "order_id",
             "counter_id",
             "role",
             unique=True,
-            postgresql_where=sa.text("status NOT IN ('rejected', 'cancelled', 'received', 'handed_over')"),
+            postgresql_where=sa.text("status IN ('assigned', 'accepted', 'ready')"),
         ),
         Index("ix_fulfilment_queue", "counter_id", "status", "due_at", "id"),
     )

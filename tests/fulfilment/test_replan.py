@@ -487,3 +487,28 @@ def test_a_part_whose_goods_were_called_back_and_cannot_be_had_is_over(
     steps.make_ready(session, parts[far.id], OFFICE, utcnow())
     steps.hand_over(session, parts[far.id], placed.pickup_code or "", OFFICE, utcnow())
     assert session.get_one(Order, placed.id).status == "completed"
+
+
+def test_what_is_missing_of_a_delivery_on_its_way_may_come_from_the_same_counter(
+    session: Session, build: Builder, work: Work
+) -> None:
+    eggs, pork, near = build.sku(), build.sku(), build.counter("NEAR")
+    lot = build.lot(eggs, at=near, quantity=2)
+    build.lot(pork, at=near, quantity=2)
+    placed = delivered(session, {eggs: 2, pork: 2}, (30.58, 114.28))
+    work()
+    part = session.scalars(select(Fulfilment)).one()
+    steps.make_ready(session, part.id, OFFICE, utcnow())
+    steps.dispatch(session, part.id, OFFICE, utcnow())
+    session.commit()
+    build.lot(eggs, at=near, quantity=2)
+    withdraw_lot(session, lot.id, "recalled: test", OFFICE, utcnow())
+    work()
+    assert parts_of(session, placed) == [("NEAR", "deliver", "dispatched"), ("NEAR", "deliver", "assigned")]
+    second = session.scalars(select(Fulfilment.id).where(Fulfilment.status == "assigned")).one()
+    steps.hand_over(session, part.id, placed.pickup_code or "", OFFICE, utcnow())
+    steps.make_ready(session, second, OFFICE, utcnow())
+    steps.hand_over(session, second, placed.pickup_code or "", OFFICE, utcnow())
+    session.commit()
+    assert session.get_one(Order, placed.id).status == "completed"
+    assert faults(session) == []
