@@ -14,12 +14,12 @@ from sqlalchemy import create_engine, event, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalogue.models import Counter
+from catalogue.models import Counter, CounterClosure
 from catalogue.stock.models import StockLevel
 from orders.check import faults
 from orders.checkout import place_order
 from orders.consignments.models import Backorder, Consignment, ConsignmentLine, ConsignmentLot, ReorderPoint
-from orders.consignments.proposals import coming_to_counters
+from orders.consignments.proposals import coming_to_counters, propose_by_hand
 from orders.consignments.replenish import ROAD_DAYS
 from orders.consignments.states import ConsignmentStatus
 from orders.consignments.steps import Outcome, confirm, end, receive
@@ -115,12 +115,48 @@ def test_what_comes_to_another_counter_is_sent_on_to_where_it_is_collected(road:
     assert sorted(roles) == ["hand_over", "transfer"]
 
 
-def test_what_would_be_too_old_or_is_late_or_not_confirmed_is_promised_to_nobody(road: Road) -> None:
-    consignment = road.coming(12)
-    road.session.get_one(Consignment, consignment).arrives_on = today() - timedelta(days=1)
+def test_what_is_late_or_only_asked_for_is_promised_to_nobody(road: Road) -> None:
+    late = road.session.get_one(Consignment, road.coming(12))
+    late.arrives_on = today() - timedelta(days=1)
+    arrives = today() + timedelta(days=ROAD_DAYS)
+    propose_by_hand(road.session, road.cooperative.id, road.counter.id, arrives, {road.eggs.id: 9}, GUEST, utcnow())
     road.session.commit()
-    assert road.waits(road.ordered(3, promised_anyway=1)) == 0, "late already: nobody knows when it comes"
+    assert road.waits(road.ordered(3, promised_anyway=1)) == 0, "nobody knows when, or whether, it comes"
     road.all_is_well()
+
+
+@pytest.mark.parametrize(("days_off", "waits"), [(2, 2), (5, 0)])
+def test_the_day_is_one_on_which_the_counter_works_and_the_goods_keep(
+    session: Session, build: Builder, days_off: int, waits: int
+) -> None:
+    road = Road(session, build)
+    road.store.best_before = today() + timedelta(days=ROAD_DAYS + 6)  # 3 of them are the customer's
+    arrives = today() + timedelta(days=ROAD_DAYS)
+    until = arrives + timedelta(days=days_off - 1)
+    session.add(CounterClosure(counter_id=road.counter.id, from_day=arrives, to_day=until, reason="moving"))
+    road.coming(12)
+    bought = road.ordered(3, promised_anyway=2)
+    assert road.waits(bought) == waits
+    days = session.scalars(select(Backorder.expected_on).where(Backorder.state == "awaited")).all()
+    assert days == ([until + timedelta(days=1)] if waits else [])
+    road.all_is_well()
+
+
+@pytest.mark.parametrize(("radius_m", "waits"), [(10_000, 2), (1_000, 0)])
+def test_a_delivery_waits_for_what_comes_within_reach(
+    session: Session, build: Builder, radius_m: int, waits: int
+) -> None:
+    road = Road(session, build)
+    road.other.radius_m = radius_m
+    road.coming(12, to=road.other)
+    draft = draft_of({road.eggs: 3}, to=(30.58, 114.281))
+    placed = place_order(session, draft, placement_key="delivery", actor=GUEST, now=utcnow())
+    level = session.scalars(select(StockLevel).where(StockLevel.lot.has(code="SHELF"))).one()
+    count_stock(session, level_id=level.id, counted=1, actor=GUEST, source_id="c", now=utcnow())
+    session.commit()
+    road.work()
+    road.all_is_well()
+    assert road.waits(placed) == waits
 
 
 def test_a_short_consignment_serves_the_oldest_and_the_next_one_the_others(road: Road) -> None:
@@ -302,6 +338,24 @@ def test_what_was_set_aside_for_a_customer_and_breaks_before_it_is_planned_is_lo
     road.all_is_well()
     promise = road.promise(bought)
     assert (promise.allocated, promise.awaited, promise.released) == (2, 1, 0)
+
+
+def test_what_arrived_for_a_customer_is_taken_by_no_older_order_that_waits_for_a_counter(road: Road) -> None:
+    road.build.lot(road.eggs, at=road.other, quantity=2, code="ELSEWHERE")
+    older = order(road.session, {road.eggs: 2}, at=road.counter)
+    for job in road.session.scalars(select(Job).where(Job.topic == "order.route")):
+        job.done_at = utcnow()  # nobody gets to it
+    consignment = road.coming(2)
+    bought = road.ordered(3, promised_anyway=2)
+    road.other.active = False
+    assert road.waits(bought) == 2
+    road.arrives(consignment, 2)
+    assert road.free() == 0, "two packs at the closed counter are promised to the older order"
+    route_orders(road.session, [older.id, bought.id], utcnow(), "arrived")
+    road.session.commit()
+    assert (road.promise(bought).allocated, road.promise(older).allocated) == (3, 0)
+    road.work()
+    road.all_is_well()
 
 
 def test_customers_go_before_the_shelf(road: Road) -> None:
