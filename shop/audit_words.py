@@ -88,6 +88,7 @@ SUBJECTS: dict[str, Any] = {
 FIELDS: dict[str, Any] = {
     "status": _l("Status"), "state": _l("Status"), "counter": _l("Counter"), "reason": _l("Reason"),
     "packs": _l("Packs"), "organisation": _l("Organisation"), "sku": _l("SKU"),
+    "cooperative": _l("Cooperative"), "expected_on": _l("To be there by"),
 }  # fmt: skip
 # What `status` and `state` go through, whatever it is that has them; others are shown as they are kept.
 STATES: dict[str, Any] = {
