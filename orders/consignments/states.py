@@ -25,6 +25,9 @@ class LotState(StrEnum):
     GIVEN_BACK = "given_back"
 
 
+# Where packs stand that a consignment is still to bring.
+TRAVELLING = (LotState.SET_ASIDE, LotState.ON_THE_ROAD)
+
 C = ConsignmentStatus
 
 CONSIGNMENT_MOVES: dict[ConsignmentStatus, frozenset[ConsignmentStatus]] = {

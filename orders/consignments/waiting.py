@@ -16,7 +16,7 @@ from catalogue.stock.ledger import reserve_all
 from catalogue.stock.models import Channel, Lot, StockLevel
 from orders.backorders import SOURCE, move_packs
 from orders.consignments.models import Backorder, Consignment, ConsignmentLine, ConsignmentLot
-from orders.consignments.states import BackorderState, ConsignmentStatus, LotState
+from orders.consignments.states import COMING, TRAVELLING, BackorderState, ConsignmentStatus
 from orders.fulfilment.models import Rejection
 from orders.fulfilment.replan import plan_anew
 from orders.promises import lock_orders
@@ -177,7 +177,7 @@ def ask_again(session: Session, consignment: Consignment, arrived: Sequence[Back
 def give_up_hope(session: Session, now: datetime) -> int:
     """Find what customers wait for in vain, one transaction each consignment; how many packs are planned anew.
 
-    A consignment that is late, or a lot on the road that was called back.
+    A consignment that is late, or a lot in it that was called back, or that a count took before it left.
     """
     too_late = shanghai_day(now) - timedelta(days=DAYS_OF_GRACE)
     lines = (
@@ -187,8 +187,7 @@ def give_up_hope(session: Session, now: datetime) -> int:
             ConsignmentLine.promised > 0,
             or_(
                 Consignment.arrives_on < too_late,
-                (Consignment.status == ConsignmentStatus.DISPATCHED.value)
-                & (ConsignmentLine.promised > good_on_the_road()),
+                Consignment.status.in_(COMING) & (ConsignmentLine.promised > good_to_come()),
             ),
         )
         .distinct()
@@ -202,21 +201,21 @@ def give_up_on(session: Session, consignment_id: int, too_late: date) -> int:
     consignment = lock_with_waiting(session, consignment_id)
     if consignment.arrives_on < too_late:
         return turn_away(session, {line.id: 0 for line in consignment.lines}, "late")
-    if consignment.status != ConsignmentStatus.DISPATCHED:
+    if consignment.status not in COMING:
         return 0
-    good = select(ConsignmentLine.id, good_on_the_road()).where(ConsignmentLine.consignment_id == consignment_id)
-    return turn_away(session, dict(session.execute(good).all()), "recalled")
+    good = select(ConsignmentLine.id, good_to_come()).where(ConsignmentLine.consignment_id == consignment_id)
+    why = "recalled" if consignment.status == ConsignmentStatus.DISPATCHED else "not_coming"
+    return turn_away(session, dict(session.execute(good).all()), why)
 
 
-def good_on_the_road() -> ScalarSelect[int]:
-    """Packs of a consignment line on the road that may still be sold."""
+def good_to_come() -> ScalarSelect[int]:
+    """Packs of a consignment line, set aside or on the road, that may still be sold."""
     return (
         select(func.coalesce(func.sum(ConsignmentLot.quantity), 0))
         .join(StockLevel, StockLevel.id == ConsignmentLot.level_id)
         .join(Lot, Lot.id == StockLevel.lot_id)
         .where(
-            ConsignmentLot.line_id == ConsignmentLine.id, ConsignmentLot.state == LotState.ON_THE_ROAD.value,
-            Lot.sellable,
+            ConsignmentLot.line_id == ConsignmentLine.id, ConsignmentLot.state.in_(TRAVELLING), Lot.sellable
         )
         .correlate(ConsignmentLine)
         .scalar_subquery()

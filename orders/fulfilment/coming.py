@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from catalogue.models import Cooperative
 from catalogue.stock.availability import give_back
 from catalogue.stock.models import Channel, Lot, StockLevel
+from orders.backorders import backorders_of, close
 from orders.consignments.models import Backorder, Consignment, ConsignmentLine, ConsignmentLot
-from orders.consignments.states import COMING, LotState
+from orders.consignments.states import COMING, TRAVELLING, BackorderState
 from orders.fulfilment.instance import Snapshot, Waiting
 from orders.fulfilment.world import DAYS_AHEAD, World
 from orders.lifecycle import tell
@@ -22,8 +23,6 @@ from orders.models import Order, Reservation
 from orders.routing.problem import LotStock, Problem
 from shop import audit
 from shop.audit import Actor
-
-TRAVELLING = (LotState.SET_ASIDE.value, LotState.ON_THE_ROAD.value)
 
 
 @dataclass
@@ -148,12 +147,7 @@ def wait_for(
     lines = {line.sku_id: line for line in missing.order.lines}
     for (sku, line_id), count in packs.items():
         promise = session.get_one(Reservation, lines[sku].id)
-        session.add(
-            Backorder(
-                order_id=missing.order.id, order_line_id=promise.order_line_id, consignment_line_id=line_id,
-                packs=count, expected_on=day,
-            )
-        )  # fmt: skip
+        await_packs(session, promise, line_id, count, day)
         adrift = min(count, missing.adrift.get(sku, 0))
         held = count - adrift
         promise.held -= held
@@ -165,6 +159,24 @@ def wait_for(
         tell(session, missing.order, "order.awaited", **after)
         audit.record(session, actor, "order.awaited", "order", missing.order.id, after=after)
     session.flush()
+
+
+def await_packs(session: Session, promise: Reservation, line_id: int, packs: int, day: date) -> None:
+    """Packs of a promise come with that consignment line on that day, together with what it awaits of it already.
+
+    In a backorder of their own that ends the earlier one: the customer is told of each once, and the day may differ.
+    """
+    for earlier in backorders_of(session, [promise.order_id], [BackorderState.AWAITED]):
+        if (earlier.order_line_id, earlier.consignment_line_id) == (promise.order_line_id, line_id):
+            packs += earlier.packs
+            close(earlier, BackorderState.RELEASED)
+    session.flush()
+    session.add(
+        Backorder(
+            order_id=promise.order_id, order_line_id=promise.order_line_id, consignment_line_id=line_id, packs=packs,
+            expected_on=day,
+        )
+    )  # fmt: skip
 
 
 def less(packs: dict[int, int], sku: int, count: int) -> None:

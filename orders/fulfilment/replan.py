@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
+from orders.consignments.models import Backorder
+from orders.consignments.states import TO_PLAN
 from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.standing import UNDONE
 from orders.models import Order, Reservation
@@ -48,12 +50,20 @@ def counter_changed(session: Session, counter_id: int, why: str, key: str) -> No
 def orders_at(session: Session, counter_id: int) -> Sequence[int]:
     """Orders with undone work at a counter, and those that wait to be collected there."""
     undone = select(Fulfilment.order_id).where(Fulfilment.counter_id == counter_id, Fulfilment.status.in_(UNDONE))
-    waiting = (
-        select(Order.id)
-        .join(Reservation, Reservation.order_id == Order.id)
-        .where(Order.pickup_counter_id == counter_id, Order.status.in_(ROUTABLE), Reservation.held > 0)
+    waiting = select(Order.id).where(
+        Order.pickup_counter_id == counter_id, Order.status.in_(ROUTABLE), waits_for_a_counter()
     )
     return session.execute(undone.union(waiting)).scalars().all()
+
+
+def waits_for_a_counter() -> ColumnElement[bool]:
+    """Whether an order has packs to plan: promised ones, or awaited ones that came or that nothing brings any more."""
+    to_plan = select(Backorder.id).where(
+        Backorder.order_line_id == Reservation.order_line_id, Backorder.order_id == Reservation.order_id,
+        Backorder.state.in_(TO_PLAN),
+    )  # fmt: skip
+    waits = (Reservation.held > 0) | ((Reservation.awaited > 0) & to_plan.exists())
+    return select(Reservation.order_id).where(Reservation.order_id == Order.id, waits).exists()
 
 
 def plan_rest(session: Session, now: datetime) -> int:
@@ -69,11 +79,7 @@ def waiting_orders(session: Session, before: datetime | None = None) -> Sequence
     """Every order that waits for a counter, the oldest first; `before`: only those placed by then."""
     statement = (
         select(Order.id)
-        .where(
-            Order.kind == "retail",
-            Order.status == OrderStatus.CONFIRMED.value,
-            select(Reservation.order_id).where(Reservation.order_id == Order.id, Reservation.held > 0).exists(),
-        )
+        .where(Order.kind == "retail", Order.status == OrderStatus.CONFIRMED.value, waits_for_a_counter())
         .order_by(Order.id)
     )
     if before is not None:
