@@ -10,9 +10,15 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
+import resource
 
 from granian.constants import Interfaces
 from granian.server.mp import MPServer
+
+# Granian's "backpressure" counts open connections, and browsers keep theirs open for half a minute with nothing to ask.
+# At its own choice of 256 a process, some hundred visitors who only looked made everybody else wait for that long.
+CONNECTIONS = 4_096
+FILES_BESIDE = 256
 
 
 def main() -> None:
@@ -38,12 +44,24 @@ def main() -> None:
         interface=Interfaces.WSGI,
         websockets=False,
         backlog=512,
+        backpressure=connections_allowed(),
         workers=chosen.processes,
         blocking_threads=chosen.threads,
         respawn_failed_workers=True,
         workers_kill_timeout=chosen.seconds_to_finish,
     )
     server.serve(target_loader=lambda: app, wrap_loader=False)
+
+
+def connections_allowed() -> int:
+    """How many connections a process may have open: all we want, or as many files as the kernel lets us have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + FILES_BESIDE
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return CONNECTIONS
+    files = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(FILES_BESIDE, files - FILES_BESIDE)
 
 
 if __name__ == "__main__":
