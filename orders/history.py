@@ -118,7 +118,7 @@ class PageQuestion:
 class PageAwaited:
     """Packs of a line that are still on the road, and when they should be with the customer; `late` once that passed.
 
-    `day` and `cooperative` are missing while another way to them is looked for.
+    `day` and `cooperative` are missing once they have `arrived`, and while another way to them is looked for.
     """
 
     position: int
@@ -130,6 +130,7 @@ class PageAwaited:
     cooperative: str
     consignment_id: int | None
     consignment: str
+    arrived: bool
 
 
 @dataclass(frozen=True)
@@ -252,6 +253,7 @@ def awaited_of(session: Session, order: Order) -> tuple[PageAwaited, ...]:
                 position, f"{localised(product.names)} · {localised(sku.pack_names)}", product.art, backorder.packs,
                 day, day is not None and day < today, localised(cooperative) if day else "",
                 consignment.id if consignment else None, consignment.number if consignment else "",
+                backorder.state == BackorderState.ARRIVED,
             )
         )  # fmt: skip
     return tuple(found)
@@ -368,5 +370,8 @@ def tell_story(session: Session, events: Sequence[OrderEvent]) -> tuple[PageEven
     if sku_ids:
         goods = session.execute(select(Sku.id, Product.names, Sku.pack_names).join(Product).where(Sku.id.in_(sku_ids)))
         names.update({sku_id: f"{localised(texts)} {localised(pack)}" for sku_id, texts, pack in goods})
-    told = [(event.at, event_text(event.kind, event.data, names)) for event in events]
+    told, seen = [], set[str]()
+    for event in events:
+        told.append((event.at, event_text(event.kind, event.data, names, again=event.kind in seen)))
+        seen.add(event.kind)
     return tuple(PageEvent(at, text) for at, text in reversed(told) if text)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from orders.backorders import backorders_of
 from orders.consignments.models import Backorder
-from orders.consignments.states import OPEN_BACKORDERS
+from orders.consignments.states import DAYS_OF_GRACE, OPEN_BACKORDERS
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order, OrderEvent, Reservation
 from orders.payments.models import Payment
@@ -267,11 +267,11 @@ def settle_orders(session: Session, orders: Sequence[Order], actor: Actor, now: 
 
 
 def keep_until_rest_comes(session: Session, order: Order) -> None:
-    """Whose last packs are on the road may come once for everything: the hold begins when those should be there."""
+    """Whose last packs are on the road may come once for everything: the hold begins when those are there at last."""
     is_open = Backorder.state.in_([state.value for state in OPEN_BACKORDERS])
     last = session.scalar(select(func.max(Backorder.expected_on)).where(Backorder.order_id == order.id, is_open))
     if last is not None and order.pickup_counter is not None and order.collect_by is not None:
-        begins = datetime.combine(last, time.max, SHANGHAI)
+        begins = datetime.combine(last + timedelta(days=DAYS_OF_GRACE), time.max, SHANGHAI)
         order.collect_by = max(order.collect_by, begins + timedelta(hours=order.pickup_counter.hold_hours))
 
 

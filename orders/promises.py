@@ -98,9 +98,10 @@ def release_held(session: Session, packs: dict[int, int]) -> None:
 def release_all(session: Session, order_id: int, actor: str) -> None:
     """Give back everything an order still holds, on the shelf and as a promise (nothing is in transit)."""
     reservations = reservations_of(session, order_id)
+    # Levels before the lines of consignments, as the router takes them.
+    unallocate(session, reserved_allocations(session, order_id), actor)
     if any(one.awaited for one in reservations):
         let_go(session, backorders_of(session, [order_id]), actor)
-    unallocate(session, reserved_allocations(session, order_id), actor)
     release_held(session, {one.order_line_id: one.held for one in reservations})
 
 

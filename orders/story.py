@@ -125,8 +125,8 @@ def ended_steps(status: OrderStatus, labels: Sequence[str], when: Mapping[str, d
     return (*passed, Step(status.value, status_text(status, ""), "bad", when.get(status.value)))
 
 
-def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str]) -> str:
-    """One event as a sentence; '' for what only the shop's clerks care about."""
+def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str], *, again: bool = False) -> str:
+    """One event as a sentence; '' for what only the shop's clerks care about. `again`: the like was told before."""
     counter = names.get(data.get("counter", ""), "")
     if kind == "order.counter_found":
         texts = {
@@ -160,7 +160,7 @@ def event_text(kind: str, data: Mapping[str, Any], names: Mapping[str | int, str
         return _("You collect at %(counter)s now", counter=counter)
     texts = {
         "order.awaiting_payment": _("The order was placed and waits for payment"),
-        "order.confirmed": _("The order is confirmed"),
+        "order.confirmed": _("Some goods of the order are still to come") if again else _("The order is confirmed"),
         "order.routed": _("A counter has been found"),
         "order.preparing": _("The counter is preparing the goods"),
         "order.ready": _("Everything is ready"),

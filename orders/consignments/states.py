@@ -25,6 +25,8 @@ class LotState(StrEnum):
     GIVEN_BACK = "given_back"
 
 
+# The lorries take three to five days for what is planned as four: a day more is no reason to give up.
+DAYS_OF_GRACE = 1
 # Where packs stand that a consignment is still to bring.
 TRAVELLING = (LotState.SET_ASIDE, LotState.ON_THE_ROAD)
 

@@ -16,7 +16,7 @@ from catalogue.stock.ledger import reserve_all
 from catalogue.stock.models import Channel, Lot, StockLevel
 from orders.backorders import SOURCE, move_packs
 from orders.consignments.models import Backorder, Consignment, ConsignmentLine, ConsignmentLot
-from orders.consignments.states import COMING, TRAVELLING, BackorderState, ConsignmentStatus
+from orders.consignments.states import COMING, DAYS_OF_GRACE, TRAVELLING, BackorderState, ConsignmentStatus
 from orders.fulfilment.models import Rejection
 from orders.fulfilment.replan import plan_anew
 from orders.promises import lock_orders
@@ -26,8 +26,6 @@ from shop.db import in_transaction
 from shop.errors import NotFound
 
 B = BackorderState
-# The lorries take three to five days for what is planned as four: a day more is no reason to give up.
-DAYS_OF_GRACE = 1
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def row_of(line: ReceiptLine) -> list[Any]:
     if line.weighing:
         about.insert(2, text(line.weighing, 8.5, soft=True))
     if line.cancelled:
-        about.append(text(_("%(n)s could not be given and are not charged", n=line.cancelled), 8.5, soft=True))
+        about.append(text(_("%(n)s are left out and not charged", n=line.cancelled), 8.5, soft=True))
     price = "–" if line.price_fen is None else yuan(line.price_fen)
     cells = (str(line.packs), weight(line.net_g), price, yuan(line.total_fen))
     return [about, *(text(one, right=True) for one in cells)]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, event, select
+from sqlalchemy import create_engine, event, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -27,6 +28,7 @@ from orders.consignments.waiting import give_up_hope
 from orders.fulfilment.assign import route_orders
 from orders.fulfilment.cases import waiting_cases
 from orders.fulfilment.change_pickup import change_pickup
+from orders.fulfilment.coming import unpromised
 from orders.fulfilment.do_without import NotAwaited, do_without
 from orders.fulfilment.models import Fulfilment
 from orders.fulfilment.replan import counter_changed, waiting_orders
@@ -36,7 +38,7 @@ from orders.models import Order
 from orders.payments.models import MoneyEntry
 from orders.recall import recall_lot
 from orders.shortage import count_stock
-from shop.clock import shanghai_day, utcnow
+from shop.clock import SHANGHAI, shanghai_day, utcnow
 from shop.db import in_transaction
 from shop.errors import DomainError
 from shop.outbox import Job
@@ -361,6 +363,21 @@ def test_a_part_that_is_ready_is_kept_until_the_rest_has_come(road: Road) -> Non
     assert road.waits(bought) == 0
 
 
+def test_a_lorry_that_is_a_day_late_expires_nobody_who_waits_for_it(road: Road) -> None:
+    road.counter.hold_hours = 12
+    road.coming(9)
+    bought = road.ordered(3, promised_anyway=2)
+    part = road.session.scalars(select(Fulfilment).where(Fulfilment.status == "assigned")).one()
+    make_ready(road.session, part.id, GUEST, utcnow())
+    road.session.commit()
+    expected = road.session.scalars(select(Backorder.expected_on).where(Backorder.state == "awaited")).one()
+    assert expected is not None
+    a_day_late = datetime.combine(expected + timedelta(days=1), time(15), SHANGHAI)
+    assert give_up_hope(road.session, a_day_late) == 0
+    assert expire_overdue(road.session, a_day_late) == 0
+    assert road.status(bought) == "ready"
+
+
 def test_who_took_a_part_and_never_comes_again_waits_for_nothing_more(session: Session, build: Builder) -> None:
     road = Road(session, build, on_shelf=4)
     first, _second = road.coming(2), road.coming(5)
@@ -459,6 +476,34 @@ def test_two_orders_race_for_the_last_pack_on_the_road(road: Road, database_url:
     road.all_is_well()
     assert sorted(road.waits(one) for one in both) == [0, 1]
     assert sorted(road.status(one) for one in both) == ["cancelled", "confirmed"]
+
+
+def test_who_cancels_and_a_planner_do_not_wait_for_each_other(road: Road, database_url: str) -> None:
+    """A planner holds levels when it locks the lines of what is on the road; so whoever cancels takes levels first."""
+    consignment = road.coming(9)
+    bought = road.ordered(3, promised_anyway=2)
+    level = road.session.scalars(select(StockLevel.id).where(StockLevel.lot.has(code="SHELF"))).one()
+    order_id, sku_id = bought.id, road.eggs.id
+    road.session.commit()
+    engine = create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+    def cancel() -> None:
+        with Session(engine) as own:
+            cancel_order(own, order_id, GUEST, utcnow())
+            own.commit()
+
+    with Session(engine) as planner, engine.connect() as looker, ThreadPoolExecutor(1) as people:
+        planner.execute(select(StockLevel.id).where(StockLevel.id == level).with_for_update())
+        cancelled = people.submit(cancel)
+        while not looker.execute(text(waiting)).scalar():
+            looker.rollback()
+        unpromised(planner, [consignment], [sku_id])
+        planner.rollback()
+        cancelled.result(20)
+    engine.dispose()
+    road.all_is_well()
+    assert road.status(bought) == "cancelled"
 
 
 def test_planners_and_a_counter_that_receives_do_not_wait_for_each_other_for_ever(
