@@ -115,10 +115,15 @@ def web_command(port: str) -> list[str]:
     return [PYTHON, "-m", "shop.web_server", "--host", "127.0.0.1", "--port", port, "wsgi:app"]
 
 
+# Workers need no word from each other. Their heartbeat's first word waits for Redis for ever, and no SIGTERM ends that:
+# a worker that was just starting when its Redis went away stayed. That they live they write into the database.
+ALONE = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+
+
 def worker_command(name: str, queues: str, processes: int) -> list[str]:
-    """A Celery worker for some queues. Workers need no word from each other: no gossip, no mingling."""
+    """A Celery worker for some queues."""
     options = f"--queues {queues} --concurrency {processes} --hostname {name}@%h --loglevel INFO"
-    return [*CELERY, "worker", *options.split(), "--without-gossip", "--without-mingle"]
+    return [*CELERY, "worker", *options.split(), *ALONE]
 
 
 def beat_command(memory: Path) -> list[str]:

@@ -26,7 +26,7 @@ from shop.db import db
 from shop.migrating import upgrade
 from shop.sandbox.folder import PROJECT
 from shop.sandbox.processes import free_port, spawn, stop
-from shop.sandbox.run import web_command
+from shop.sandbox.run import ALONE, web_command
 from shop.sandbox.services import scratch_folder, start_postgres, start_redis
 from tests.builders import Builder
 from tests.conftest import settings_for
@@ -108,7 +108,7 @@ class Host:
         self.children, self.name = children, name
         celery = [PYTHON, "-W", "ignore:You're running the worker with superuser", "-m", "celery", "--quiet"]
         queues = ["--queues", "route,notify,mail,maint", "--concurrency", "2", "--hostname", f"all@{name}"]
-        worker = [*celery, "--app", "workers.app", "worker", *queues, "--without-gossip", "--without-mingle"]
+        worker = [*celery, "--app", "workers.app", "worker", *queues, *ALONE]
         web = [HOSTS[name] if part == "127.0.0.1" else part for part in web_command(WEB_PORT)]
         relay = [str(Path(PYTHON).parent / "shop"), "relay"]
         self.commands = {"web": web, "worker": worker, "relay": relay}

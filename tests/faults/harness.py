@@ -16,7 +16,7 @@ from typing import IO
 
 from shop.sandbox.folder import PROJECT
 from shop.sandbox.processes import free_port, spawn
-from shop.sandbox.run import web_command
+from shop.sandbox.run import ALONE, web_command
 
 PYTHON = sys.executable
 
@@ -67,7 +67,7 @@ class Processes:
             f"worker --queues {queues} --concurrency {processes} --hostname {len(self.running)}@%h --loglevel WARNING"
         )
         quiet = ["-W", "ignore:You're running the worker with superuser", "-m", "celery", "--quiet", "--app", app]
-        return self.start("worker", PYTHON, *quiet, *options.split(), "--without-gossip", "--without-mingle", **env)
+        return self.start("worker", PYTHON, *quiet, *options.split(), *ALONE, **env)
 
     def relay(self, *command: str, **env: str) -> subprocess.Popen[bytes]:
         """A relay, by the shop's command line or by `command`."""
