@@ -32,7 +32,7 @@ CELERY = (PYTHON, "-W", CALM, "-m", "celery", "--quiet", "--app", "workers.app")
 
 # Queue -> processes. A slow mail server must not hold up routing, so each kind of work has its own worker;
 # on two cores the rare heavy queues share one process (docs/operations.md has the numbers for servers).
-WORKERS = {"route": ("route", 2), "notify": ("notify,webhook,mail", 2), "bulk": ("bulk,maint", 1)}
+WORKERS = {"route": ("route", 2), "notify": ("notify,webhook,mail", 2), "bulk": ("maint,bulk", 1)}
 
 PUBLISHED = (
     *("APP_ENV", "PORT", "DATABASE_URL", "REDIS_URL", "SMTP_URL", "MAIL_SINK_FOLDER"),

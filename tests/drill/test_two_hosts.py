@@ -107,7 +107,7 @@ class Host:
     def __init__(self, children: Processes, name: str) -> None:
         self.children, self.name = children, name
         celery = [PYTHON, "-W", "ignore:You're running the worker with superuser", "-m", "celery", "--quiet"]
-        queues = ["--queues", "route,notify,mail,maint", "--concurrency", "2", "--hostname", f"all@{name}"]
+        queues = ["--queues", "maint,route,notify,mail", "--concurrency", "2", "--hostname", f"all@{name}"]
         worker = [*celery, "--app", "workers.app", "worker", *queues, *ALONE]
         web = [HOSTS[name] if part == "127.0.0.1" else part for part in web_command(WEB_PORT)]
         relay = [str(Path(PYTHON).parent / "shop"), "relay"]

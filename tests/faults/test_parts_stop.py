@@ -36,7 +36,7 @@ def whole_shop(own_postgres: Postgres, own_redis: Redis) -> Iterator[Shop]:
     """Web server, relay and worker on servers of their own."""
     with shop_on(own_postgres.url, own_redis.url) as shop:
         shop.children.relay()
-        shop.children.worker("route,notify,mail,maint", processes=1)
+        shop.children.worker("maint,route,notify,mail", processes=1)
         yield shop
 
 

@@ -80,7 +80,7 @@ class BadDay:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         """A worker for payments and for what happens by the clock."""
-        return self.children.worker(queues="notify,mail,maint", processes=2, app=APP)
+        return self.children.worker(queues="maint,notify,mail", processes=2, app=APP)
 
     def open(self) -> None:
         """The clock runs from here on, and chance with it."""
