@@ -374,7 +374,7 @@ class Day(RuleBasedStateMachine):
         assert holds, found
 
 
-def test_r4_whatever_goes_wrong_every_order_ends(
+def test_r5_whatever_goes_wrong_every_order_ends(
     app: Flask, servers: Servers, template_database: str, figures: Callable[[str], Figures]
 ) -> None:
     made: list[str] = []
@@ -400,4 +400,4 @@ def test_r4_whatever_goes_wrong_every_order_ends(
     finally:
         for old in made:
             servers.drop(old)
-    figures("R4").exactly(f"games of {moves} moves in which every order ended and every invariant held", games, games)
+    figures("R5").exactly(f"games of {moves} moves in which every order ended and every invariant held", games, games)
