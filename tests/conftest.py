@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import psycopg
@@ -124,6 +124,21 @@ def database_url(servers: Servers, template_database: str) -> Iterator[str]:
     name = name_of_the_tests(template_database)
     servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
     yield servers.url_of(name)
+    servers.drop(name)
+
+
+@pytest.fixture
+def database_for_each_game(servers: Servers, template_database: str) -> Iterator[Callable[[], str]]:
+    """Makes a migrated database for each game of a test that plays many; the one before is dropped, so that what went
+    wrong in one game does not spoil the next."""
+    name = f"{template_database}_game"
+
+    def make() -> str:
+        servers.drop(name)
+        servers.run(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY FILE_COPY")
+        return servers.url_of(name)
+
+    yield make
     servers.drop(name)
 
 

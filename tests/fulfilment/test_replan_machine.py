@@ -38,7 +38,6 @@ from shop.clock import shanghai_day, utcnow
 from shop.errors import DomainError
 from shop.outbox import Job
 from tests.builders import GUEST, Builder, draft_of, today
-from tests.conftest import Servers
 from tests.figures import Figures, size
 from tests.invariants import faults_without_workers
 from workers.jobs import run_job
@@ -375,29 +374,15 @@ class Day(RuleBasedStateMachine):
 
 
 def test_r5_whatever_goes_wrong_every_order_ends(
-    app: Flask, servers: Servers, template_database: str, figures: Callable[[str], Figures]
+    app: Flask, database_for_each_game: Callable[[], str], figures: Callable[[str], Figures]
 ) -> None:
-    made: list[str] = []
-
-    def new_database() -> str:
-        """A fresh one for each game, so that what went wrong in one does not spoil the next."""
-        for old in made:
-            servers.drop(old)
-        made[:] = [f"{template_database}_day"]
-        servers.run(f"CREATE DATABASE {made[0]} TEMPLATE {template_database} STRATEGY FILE_COPY")
-        return servers.url_of(made[0])
-
-    Day.app, Day.new_database = app, new_database
+    Day.app, Day.new_database = app, database_for_each_game
     games, moves = size(8, 100), size(20, 40)
-    try:
-        play(
-            Day,
-            settings=settings(
-                max_examples=games, stateful_step_count=moves, deadline=None, database=None, derandomize=True,
-                suppress_health_check=list(HealthCheck), phases=(Phase.generate,),
-            ),
-        )  # fmt: skip
-    finally:
-        for old in made:
-            servers.drop(old)
+    play(
+        Day,
+        settings=settings(
+            max_examples=games, stateful_step_count=moves, deadline=None, database=None, derandomize=True,
+            suppress_health_check=list(HealthCheck), phases=(Phase.generate,),
+        ),
+    )  # fmt: skip
     figures("R5").exactly(f"games of {moves} moves in which every order ended and every invariant held", games, games)
