@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from flask_babel import gettext
 from sqlalchemy import Text, and_, cast, or_, select
 from sqlalchemy.orm import Session, joinedload
 
-from catalogue.models import Cooperative, Counter
+from catalogue.models import Cooperative, Counter, Sku
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order
 from orders.notifications.models import Notification
@@ -19,7 +19,7 @@ from orders.payments.models import MoneyEntry
 from orders.states import FulfilmentStatus, OrderStatus
 from orders.story import status_text
 from shop.audit import AuditEntry
-from shop.audit_words import audit_action, audit_actor, audit_values
+from shop.audit_words import audit_action, audit_actor, audit_values, value_text
 from shop.i18n import localised
 from shop.money import yuan
 
@@ -65,14 +65,22 @@ def done(session: Session, order: Order) -> list[Moment]:
             and_(AuditEntry.subject_type == "fulfilment", AuditEntry.subject_id.in_(parts)),
         )
     )
+    entries = session.execute(statement).scalars().all()
+    codes = sku_codes(session, entries)
     return [
-        Moment(entry.at, "done", audit_action(entry.action), audit_actor(entry.actor), change_of(entry, order))
-        for entry in session.execute(statement).scalars()
+        Moment(entry.at, "done", audit_action(entry.action), audit_actor(entry.actor), change_of(entry, order, codes))
+        for entry in entries
     ]
 
 
-def change_of(entry: AuditEntry, order: Order) -> str:
-    """What changed: a status in words, anything else as it was kept."""
+def sku_codes(session: Session, entries: Sequence[AuditEntry]) -> dict[int, str]:
+    """The codes of the SKUs these rows speak of; one query where there are any."""
+    ids = {entry.after["sku_id"] for entry in entries if entry.after and "sku_id" in entry.after}
+    return dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_(ids))).all()) if ids else {}
+
+
+def change_of(entry: AuditEntry, order: Order, codes: Mapping[int, str]) -> str:
+    """What changed: a status in words, anything else as it was kept, SKUs by their code."""
     before, after = (entry.before or {}).get("status"), (entry.after or {}).get("status")
     if entry.subject_type == "order" and after in set(OrderStatus):
         words = status_text(after, order.method)
@@ -81,7 +89,11 @@ def change_of(entry: AuditEntry, order: Order) -> str:
         return f"{part_text(str(before))} → {part_text(str(after))}"
     if entry.action == "order.replanned":
         after = entry.after or {}
-        return f"{cause_words(str(after.get('why')))}: {after.get('from') or '–'} → {after.get('to') or '–'}"
+        before_codes, after_codes = value_text(after.get("from") or None), value_text(after.get("to") or None)
+        return f"{cause_words(str(after.get('why')))}: {before_codes} → {after_codes}"
+    if entry.after and entry.after.get("sku_id") in codes:
+        rest = {name: value for name, value in entry.after.items() if name != "sku_id"}
+        return audit_values({"sku": codes[entry.after["sku_id"]], **rest})
     return audit_values(entry.after) if entry.after else ""
 
 

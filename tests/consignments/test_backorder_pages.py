@@ -8,12 +8,15 @@ from flask_babel import force_locale, format_date
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from catalogue.stock.models import StockLevel
 from orders.access import access_key
 from orders.consignments.models import Backorder
 from orders.fulfilment.models import Fulfilment
 from orders.models import Order
+from orders.shortage import count_stock
+from shop.clock import utcnow
 from tests.accounts.people import csrf_token, post
-from tests.builders import Builder
+from tests.builders import GUEST, Builder
 from tests.consignments.road import Road
 from tests.consignments.test_pages import enter
 from workers.mails.order import compose_order_mail
@@ -67,10 +70,23 @@ def test_every_room_sees_who_waits_for_what(road: Road, app: Flask) -> None:
         assert "2 of 40 packs are promised to customers already" in page, room
     page = office.get(f"/office/orders/{bought.number}").text
     assert "Packs promised from a consignment" in page and "2 on the road" in page
+    assert "SKU: EGG-30; Packs: 2" in page, "goods by their code"
     part = road.session.scalars(select(Fulfilment)).one()
     assert "still on the road from Nedong" in clerk.get(f"/counter/parts/{part.id}").text
     told = office.get(f"/api/v1/orders/{bought.number}?access_key={key_of(app, bought)}").json
     assert [(one["sku"], one["packs"]) for one in told["awaited"]] == [("EGG-30", 2)]
+
+
+def test_the_office_reads_from_which_counters_an_order_was_planned_anew(road: Road, app: Flask) -> None:
+    road.coming(40)
+    bought = road.ordered(3)
+    level = road.session.scalars(select(StockLevel).where(StockLevel.lot.has(code="SHELF"))).one()
+    count_stock(road.session, level_id=level.id, counted=0, actor=GUEST, source_id="gone", now=utcnow())
+    road.session.commit()
+    road.work()
+    page = enter(app, road.session, "office").get(f"/office/orders/{bought.number}").text
+    assert "less was there than expected: WH-1 → –" in page
+    assert road.waits(bought) == 3
 
 
 @pytest.mark.parametrize("locale", ["en", "zh", "bo"])
