@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import BigInteger, DateTime, Identity, MetaData, Text
+from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, Text, event
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, registry
@@ -64,6 +64,10 @@ class HasTimes:
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
+# When either end of a connection that says nothing asks whether the other is still there (s), and after how many
+# questions without an answer it gives up: PostgreSQL must not keep what a lost host had open for its own two hours.
+QUIET_SECONDS, BETWEEN_QUESTIONS, QUESTIONS = 30, 10, 3
+
 # Timeouts in ms (statement, lock, idle in transaction) and pool sizes by kind of process: a web page must fail
 # fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
 TIMEOUTS: dict[ProcessRole, tuple[int, int, int]] = {
@@ -84,6 +88,9 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         f"-c statement_timeout={statement}",
         f"-c lock_timeout={lock}",
         f"-c idle_in_transaction_session_timeout={idle}",
+        f"-c tcp_keepalives_idle={QUIET_SECONDS}",
+        f"-c tcp_keepalives_interval={BETWEEN_QUESTIONS}",
+        f"-c tcp_keepalives_count={QUESTIONS}",
         "-c timezone=UTC",
     ]
     if settings.process_role == "report":
@@ -101,12 +108,24 @@ def engine_options(settings: Settings) -> dict[str, Any]:
             "options": " ".join(options),
             "connect_timeout": 3,
             "keepalives": 1,
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
+            "keepalives_idle": QUIET_SECONDS,
+            "keepalives_interval": BETWEEN_QUESTIONS,
+            "keepalives_count": QUESTIONS,
             "application_name": f"yarlung-{settings.process_role}",
         },
     }
+
+
+@event.listens_for(Engine, "do_executemany")
+def write_many(cursor: Any, statement: str, rows: Any, _context: Any) -> bool:
+    """Write many rows with one statement, then ask for nothing: only after an answer does PostgreSQL count on.
+
+    psycopg (3.3) ends such a pipeline with Flush behind its Sync, and a session that has read anything since its
+    last "ready" does not end by idle_in_transaction_session_timeout: a host that died here kept its rows locked.
+    """
+    cursor.executemany(statement, rows)
+    cursor.connection.execute("")
+    return True
 
 
 def let_go(_error: BaseException | None = None) -> None:
