@@ -8,7 +8,22 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 
-from sqlalchemy import BigInteger, ColumnElement, Executable, Row, ScalarSelect, Select, and_, bindparam, func, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Executable,
+    Row,
+    ScalarSelect,
+    Select,
+    and_,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -112,19 +127,47 @@ class ProductPage:
     counters: tuple[CounterStock, ...]
 
 
-# Put together once: each is asked for by every shelf.
-CATEGORIES = select(Category.id, Category.slug, Category.names).order_by(Category.position, Category.id)
-COOPERATIVES = select(Cooperative.code, Cooperative.names).where(Cooperative.active).order_by(Cooperative.code)
+@dataclass(frozen=True)
+class Choice:
+    """A category or a cooperative a shelf can be narrowed to."""
+
+    code: str
+    names: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What every shelf offers to narrow it: the categories in their order, the active cooperatives by code."""
+
+    categories: tuple[Choice, ...]
+    cooperatives: tuple[Choice, ...]
+
+
+# Put together once: every shelf asks for it. `kind` 0 are categories, 1 cooperatives.
+CHOICES: Executable = union_all(
+    select(literal_column("0").label("kind"), Category.position.label("place"), Category.slug, Category.names),
+    select(literal_column("1"), literal_column("0"), Cooperative.code, Cooperative.names).where(Cooperative.active),
+).order_by("kind", "place", "slug")
+
+
+def choices(session: Session) -> Choices:
+    """What a shelf can be narrowed to, in one query."""
+    found: tuple[list[Choice], list[Choice]] = ([], [])
+    for kind, _place, code, names in session.connection().execute(CHOICES):
+        found[kind].append(Choice(code, names))
+    return Choices(tuple(found[0]), tuple(found[1]))
 
 
 def categories(session: Session) -> Sequence[Row[int, str, dict[str, str]]]:
     """The shelves (`id`, `slug`, `names`), in their order."""
-    return session.execute(CATEGORIES).all()
+    return session.execute(
+        select(Category.id, Category.slug, Category.names).order_by(Category.position, Category.slug)
+    ).all()
 
 
-def cooperatives(session: Session) -> Sequence[Row[str, dict[str, str]]]:
-    """The active cooperatives (`code`, `names`), by code."""
-    return session.execute(COOPERATIVES).all()
+def cooperatives(session: Session) -> Sequence[Cooperative]:
+    """The active cooperatives, by code."""
+    return session.scalars(select(Cooperative).where(Cooperative.active).order_by(Cooperative.code)).all()
 
 
 def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
@@ -207,7 +250,7 @@ def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -
     if not ids:
         return ()
     statement = card_statement(at_counter=counter_id is not None)
-    rows = session.execute(statement, {"products": ids, "counter": counter_id})
+    rows = session.connection().execute(statement, {"products": list(ids), "counter": counter_id})
     found = {
         one: ProductCard(slug, names, art, township, altitude, storages[0], price, packs, int(packs_left),
                          terms_of(per_kg[0], lightest[0], heaviest[0]))
@@ -244,7 +287,7 @@ def card_statement(*, at_counter: bool) -> Executable:
         .join(Cooperative, Cooperative.id == Product.cooperative_id)
         .join(Sku, (Sku.product_id == Product.id) & Sku.active)
         .outerjoin(Availability, (Availability.sku_id == Sku.id) & (Availability.channel == Channel.COUNTERS.value))
-        .where(Product.id.in_(bindparam("products", expanding=True)))
+        .where(Product.id == any_(bindparam("products", type_=ARRAY(BigInteger))))
         .group_by(Product.id, Cooperative.id)
     )
 

@@ -118,7 +118,7 @@ class OrderDraft:
 ON_SALE = (
     select(Sku)
     .join(Sku.product)
-    .where(Sku.id.in_(bindparam("sku_ids", expanding=True)), Sku.active, Product.active)
+    .where(Sku.active, Product.active)
     .options(
         load_only(Sku.code, Sku.price_fen, Sku.storage, Sku.max_per_order, Sku.case_pack, Sku.per_kg_fen,
                   Sku.weight_from_g, Sku.weight_to_g),
@@ -126,6 +126,13 @@ ON_SALE = (
     )
     .execution_options(populate_existing=True)
 )  # fmt: skip
+ON_SALE_BY_ID = ON_SALE.where(Sku.id.in_(bindparam("sku_ids", expanding=True)))
+ON_SALE_BY_CODE = ON_SALE.where(Sku.code.in_(bindparam("codes", expanding=True)))
+
+
+def on_sale(session: Session, codes: Sequence[str]) -> dict[str, Sku]:
+    """Those of these SKUs that are on sale, by code, with all that write_order() needs to know of them."""
+    return {sku.code: sku for sku in session.scalars(ON_SALE_BY_CODE, {"codes": codes})}
 
 
 def quote(session: Session, draft: OrderDraft) -> Quote:
@@ -134,15 +141,18 @@ def quote(session: Session, draft: OrderDraft) -> Quote:
 
 
 def goods_of(session: Session, draft: OrderDraft) -> dict[int, Sku]:
-    """The draft's SKUs that are on sale, by id. Raises Invalid for too few or too many, or one named twice."""
-    wanted = [line.sku_id for line in draft.lines]
-    if not wanted or len(wanted) != len(set(wanted)) or len(wanted) > MOST_LINES:
-        raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
-    return {sku.id: sku for sku in session.scalars(ON_SALE, {"sku_ids": wanted})}
+    """The draft's SKUs that are on sale, by id."""
+    return {sku.id: sku for sku in session.scalars(ON_SALE_BY_ID, {"sku_ids": [line.sku_id for line in draft.lines]})}
 
 
 def quote_of(session: Session, draft: OrderDraft, goods: Mapping[int, Sku]) -> Quote:
-    """Today's price of a draft of these goods. Raises Invalid with each line at fault."""
+    """Today's price of a draft of these goods (by SKU id).
+
+    Raises Invalid for too few lines or too many, for goods named twice, and with each line at fault.
+    """
+    wanted = [line.sku_id for line in draft.lines]
+    if not wanted or len(wanted) != len(set(wanted)) or len(wanted) > MOST_LINES:
+        raise Invalid(_l("An order has 1 to 100 different goods"), errors=[{"field": "lines"}])
     faults: list[dict[str, object]] = []
     lines = []
     for sku_id, quantity in ((line.sku_id, line.quantity) for line in draft.lines):
@@ -201,20 +211,31 @@ class Placed:
         return bool(self.story)
 
 
-def write_order(session: Session, draft: OrderDraft, *, placement_key: str, actor: Actor, now: datetime) -> Placed:
+def write_order(
+    session: Session,
+    draft: OrderDraft,
+    *,
+    placement_key: str,
+    actor: Actor,
+    now: datetime,
+    goods: Mapping[int, Sku] | None = None,
+    counter: Counter | None = None,
+) -> Placed:
     """All of an order but its stock, which hold_stock() must take in the same transaction if it is new.
 
-    Raises what place_order raises, but InsufficientStock.
+    Who has read the SKUs (on_sale) and the counter (counter_of) in this very transaction hands them on, the `goods` by
+    id. Raises what place_order raises, but InsufficientStock.
     """
     if draft.kind == "bulk":
         earlier = bulk_order_placed_with(session, draft, placement_key)
         if earlier is not None:
             return Placed(earlier)
-    goods = goods_of(session, draft)
+    if goods is None:
+        goods = goods_of(session, draft)
     offer = quote_of(session, draft, goods)
     if draft.expected_total_fen is not None and draft.expected_total_fen != offer.total_fen:
         raise PriceChanged(errors=[{"total_fen": offer.total_fen}])
-    counter = check_fulfilment(session, draft.fulfilment)
+    counter = check_fulfilment(session, draft.fulfilment, counter)
     if draft.organisation_id is not None:
         check_credit(session, lock_organisation(session, draft.organisation_id), offer.total_fen)
     order, is_new = insert_order(session, draft, offer, placement_key, now)
@@ -250,16 +271,25 @@ def channel_of(kind: str) -> Channel:
 
 COUNTER = (
     select(Counter)
-    .where(Counter.id == bindparam("counter_id"))
     .options(load_only(Counter.code, Counter.active), lazyload(Counter.hours))
     .execution_options(populate_existing=True)
 )
+COUNTER_BY_ID = COUNTER.where(Counter.id == bindparam("counter_id"))
+COUNTER_BY_CODE = COUNTER.where(Counter.code == bindparam("code"))
 
 
-def check_fulfilment(session: Session, fulfilment: Pickup | Delivery) -> Counter | None:
-    """The counter of a pickup. Raises CounterClosed or OutsideDeliveryArea when nobody could ever do this order."""
+def counter_of(session: Session, code: str) -> Counter | None:
+    """The counter of that code, with all that write_order() needs to know of it."""
+    return session.scalar(COUNTER_BY_CODE, {"code": code})
+
+
+def check_fulfilment(session: Session, fulfilment: Pickup | Delivery, counter: Counter | None = None) -> Counter | None:
+    """The counter of a pickup, read unless it is handed in.
+
+    Raises CounterClosed or OutsideDeliveryArea when nobody could ever do this order.
+    """
     if isinstance(fulfilment, Pickup):
-        counter = session.scalar(COUNTER, {"counter_id": fulfilment.counter_id})
+        counter = counter or session.scalar(COUNTER_BY_ID, {"counter_id": fulfilment.counter_id})
         if counter is None or not counter.active:
             raise CounterClosed()
         return counter

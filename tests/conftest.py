@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 
 import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import Undefined, UndefinedError
+from jinja2.utils import missing
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
@@ -153,10 +155,33 @@ def redis_url(servers: Servers) -> str:
     return servers.redis_url
 
 
+class NotThere(Undefined):
+    """What a page asks of a thing that has no such name: to customers an empty place, in tests an error.
+
+    Templates may ask whether they were given a name, and whether something stands in a dictionary.
+    """
+
+    def _refuse(self) -> None:
+        if self._undefined_obj is not missing and not isinstance(self._undefined_obj, Mapping):
+            raise UndefinedError(f"a page asks for {self._undefined_name!r} of {self._undefined_obj!r}")
+
+    def __bool__(self) -> bool:
+        self._refuse()
+        return False
+
+    def __str__(self) -> str:
+        self._refuse()
+        return ""
+
+    def __html__(self) -> str:
+        return str(self)
+
+
 @pytest.fixture(scope="session")
 def assembled(servers: Servers, template_database: str) -> Flask:
     """The shop, put together once: its routes and templates are compiled for all tests of this process."""
     app = create_app(settings_for(servers.url_of(name_of_the_tests(template_database)), servers.redis_url))
+    app.jinja_env.undefined = NotThere
     # To hash a password takes a sixth of a second on purpose; here nobody guesses.
     app.extensions["security"].pwd_context.update(argon2__memory_cost=64, argon2__time_cost=1)
     return app

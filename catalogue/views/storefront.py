@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -31,15 +32,16 @@ storefront = Blueprint("storefront", __name__)
 
 @storefront.record_once
 def join(state: BlueprintSetupState) -> None:
-    """Templates and their macros pick a name's language with t() and show goods with product_card(); kept pages end
+    """Templates and their macros pick a name's language with t() and show goods with product_cards(); kept pages end
     with a change of what they show."""
-    state.app.jinja_env.globals.update(t=localised, product_card=product_card)
+    state.app.jinja_env.globals.update(t=localised, product_cards=product_cards)
     shown_on_pages(Product, Sku, Category, Cooperative, Counter, CounterHours, CounterClosure)
 
 
-def product_card(card: ProductCard) -> Markup:
-    """A product on a shelf, in the reader's language."""
-    return drawn_card(card, current_locale(), request.script_root)
+def product_cards(cards: Iterable[ProductCard]) -> Markup:
+    """Products on a shelf, in the reader's language."""
+    locale, below = current_locale(), request.script_root
+    return Markup("").join(drawn_card(card, locale, below) for card in cards)
 
 
 @lru_cache(maxsize=2_000)
@@ -84,8 +86,7 @@ def shelf_page(template: str, wish: Wish, **more: object) -> str:
         room="storefront",
         shelf=listing.shelf(db.session(), wish),
         wish=wish,
-        categories=listing.categories(db.session()),
-        cooperatives=listing.cooperatives(db.session()),
+        choices=listing.choices(db.session()),
         my_counter=my_counter,
         page_address=page_address,
         sorts=[

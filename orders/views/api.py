@@ -20,7 +20,9 @@ from orders.checkout import (
     DraftLine,
     OrderDraft,
     Pickup,
+    counter_of,
     hold_stock,
+    on_sale,
     write_order,
 )
 from orders.history import find_order
@@ -66,28 +68,28 @@ def readable(number: str) -> Order:
     raise NotFound()
 
 
-def lines_wanted(lines: list[dict[str, Any]]) -> tuple[DraftLine, ...]:
-    """The lines by SKU id. Raises Invalid naming each code that is not sold."""
+def goods_wanted(lines: list[dict[str, Any]]) -> dict[str, Sku]:
+    """The SKUs of the lines, by code. Raises Invalid naming each code that is not sold."""
     codes = [line["sku"] for line in lines]
-    ids = dict(db.session.execute(select(Sku.code, Sku.id).where(Sku.code.in_(codes), Sku.active)).all())
+    goods = on_sale(db.session(), codes)
     faults = [
         {"field": f"lines.{index}.sku", "sku": code, "message": "There is no such SKU on sale."}
         for index, code in enumerate(codes)
-        if code not in ids
+        if code not in goods
     ]
     if faults:
         raise Invalid(errors=faults)
-    return tuple(DraftLine(ids[line["sku"]], line["quantity"]) for line in lines)
+    return goods
 
 
-def place_wanted(fulfilment: Mapping[str, Any]) -> Pickup | Delivery:
-    """Where it goes. Raises Invalid for a counter that does not exist."""
+def place_wanted(fulfilment: Mapping[str, Any]) -> tuple[Pickup | Delivery, Counter | None]:
+    """Where it goes, and the counter if it is collected. Raises Invalid for a counter that does not exist."""
     if fulfilment["method"] == "delivery":
-        return Delivery(**fulfilment["address"])
-    counter_id = db.session.scalar(select(Counter.id).where(Counter.code == fulfilment["counter"]))
-    if counter_id is None:
+        return Delivery(**fulfilment["address"]), None
+    counter = counter_of(db.session(), fulfilment["counter"])
+    if counter is None:
         raise Invalid(errors=[{"field": "fulfilment.counter", "message": "There is no such counter."}])
-    return Pickup(counter_id)
+    return Pickup(counter.id), counter
 
 
 def complete_payment(body: dict[str, Any]) -> None:
@@ -125,16 +127,21 @@ def place(data: dict[str, Any]) -> dict[str, Any]:
         ordered = place_on_account(data)
         return told_to_buyer(order_record(db.session(), ordered))
     person = current_person()
+    goods = goods_wanted(data["lines"])
+    way, counter = place_wanted(data["fulfilment"])
     draft = OrderDraft(
-        lines=lines_wanted(data["lines"]),
+        lines=tuple(DraftLine(goods[line["sku"]].id, line["quantity"]) for line in data["lines"]),
         contact=Contact(**data["contact"]),
-        fulfilment=place_wanted(data["fulfilment"]),
+        fulfilment=way,
         payment_method=data["payment"]["method"],
         user_id=person.id if person is not None else None,
         note=data["note"],
         expected_total_fen=data.get("expected_total_fen"),
     )
-    written = write_order(db.session(), draft, placement_key=new_key(), actor=current_actor(), now=utcnow())
+    written = write_order(
+        db.session(), draft, placement_key=new_key(), actor=current_actor(), now=utcnow(),
+        goods={sku.id: sku for sku in goods.values()}, counter=counter,
+    )  # fmt: skip
     told = told_to_buyer(placed_record(written))
     # Last: nothing more is to be done once the hot rows are locked.
     hold_stock(db.session(), draft)
@@ -158,13 +165,13 @@ def place_on_account(data: dict[str, Any]) -> Order:
     session, person = db.session(), current_person()
     if person is None:
         raise NotSignedIn
-    place = place_wanted(data["fulfilment"])
+    way, _counter = place_wanted(data["fulfilment"])
     code = data.get("organisation", "")
     organisation_id = session.scalar(select(Organisation.id).where(Organisation.code == code))
     faults = []
     if organisation_id is None:
         faults.append({"field": "organisation", "message": "Name the organisation that buys, by its code."})
-    if isinstance(place, Delivery):
+    if isinstance(way, Delivery):
         faults.append({"field": "fulfilment.method", "message": "Orders on account go to a counter."})
     if faults or organisation_id is None:
         raise Invalid(errors=faults)
@@ -183,9 +190,7 @@ def place_on_account(data: dict[str, Any]) -> Order:
 
 def whole_cases(lines: list[dict[str, Any]]) -> list[WantedRow]:
     """Packs as cases. Raises Invalid naming each line that is not a number of whole cases, or not on sale."""
-    lines_wanted(lines)
-    codes = [line["sku"] for line in lines]
-    cases = dict(db.session.execute(select(Sku.code, Sku.case_pack).where(Sku.code.in_(codes))).all())
+    cases = {code: sku.case_pack for code, sku in goods_wanted(lines).items()}
     faults = [
         {"field": f"lines.{index}.quantity", "sku": line["sku"], "case_pack": cases[line["sku"]],
          "message": f"Order whole cases of {cases[line['sku']]} packs."}

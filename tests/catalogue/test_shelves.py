@@ -52,6 +52,14 @@ def test_a_page_needs_few_queries_however_much_it_shows(seeded_app: Flask, visit
     assert 0 < len(sent) <= MOST_QUERIES, "\n".join(sent)
 
 
+def test_the_front_page_says_where_each_cooperative_is_and_what_it_is_like(client: FlaskClient, build: Builder) -> None:
+    build.cooperative("YADUI")
+    build.commit()
+    page = client.get("/").text
+    assert "昌珠镇 · 约 3560 米" in page
+    assert "高原上的合作社。" in page
+
+
 def test_more_goods_do_not_mean_more_queries(app: Flask, client: FlaskClient, build: Builder) -> None:
     def queries() -> int:
         build.commit()

@@ -16,13 +16,11 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from orders.fulfilment.queue import masked
-from shop.app import create_app
-from shop.config import load_settings
 from tests.accounts.people import PASSWORD, csrf_token, person, post, sign_in
 from tests.figures import FULL_SIZE, Figures, size
+from tests.security.conftest import HOME
 from tests.security.rules import path_of, rules
 
-HOME = "https://shop.example"
 WANTED = {
     "Content-Security-Policy": "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -46,17 +44,6 @@ ELSEWHERE = [
     "http://evil.example\\@shop.example", "//evil.example\\.shop.example", "....//evil.example", "@evil.example",
     ":evil.example", "?next=//evil.example", "//", "///", "/\\", "\u0000//evil.example",
 ]  # fmt: skip
-
-
-@pytest.fixture
-def production(database_url: str, redis_url: str) -> Flask:
-    """The shop as it stands on a server."""
-    chosen = load_settings(
-        app_env="production", database_url=database_url, redis_url=redis_url, smtp_url="smtp://127.0.0.1:1",
-        mail_sink_folder="", public_url=HOME, secret_key="s" * 40, security_password_salt="p" * 20,
-        log_level="ERROR",
-    )  # fmt: skip
-    return create_app(chosen)
 
 
 def test_h10_every_answer_bears_the_headers(production: Flask, figures: Callable[[str], Figures]) -> None:

@@ -12,23 +12,6 @@ from shop.config import load_settings
 from tests.accounts.people import person, sign_in
 
 
-@pytest.fixture
-def production(database_url: str, redis_url: str) -> Flask:
-    """The shop as it stands on a server."""
-    settings = load_settings(
-        app_env="production",
-        database_url=database_url,
-        redis_url=redis_url,
-        smtp_url="smtp://127.0.0.1:1",
-        mail_sink_folder="",
-        public_url="https://shop.example",
-        secret_key="s" * 40,
-        security_password_salt="p" * 20,
-        log_level="WARNING",
-    )
-    return create_app(settings)
-
-
 def test_pages_may_only_show_what_is_ours(client: FlaskClient) -> None:
     headers = client.get("/login").headers
     policy = headers["Content-Security-Policy"]

@@ -1,0 +1,24 @@
+"""The shop as it stands on a server, for tests of what it says to the world."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from flask import Flask
+
+from shop.app import create_app
+from shop.config import load_settings
+
+HOME = "https://shop.example"
+
+
+@pytest.fixture
+def production(database_url: str, redis_url: str) -> Flask:
+    """The shop with the settings of a server, its limits included; what tests asked before is not counted."""
+    redis.Redis.from_url(redis_url).flushdb()
+    settings = load_settings(
+        app_env="production", database_url=database_url, redis_url=redis_url, smtp_url="smtp://127.0.0.1:1",
+        mail_sink_folder="", public_url=HOME, secret_key="s" * 40, security_password_salt="p" * 20,
+        log_level="WARNING",
+    )  # fmt: skip
+    return create_app(settings)
