@@ -43,6 +43,10 @@ class ApiBlueprint(Blueprint):
         super().__init__(name, import_name, url_prefix=PREFIX, description=description)
         self._prepare_doc_cbks.append(complete)
 
+    def arguments(self, schema: type[ma.Schema], **more: Any) -> Callable[[View], View]:
+        """What the call takes. The schema is made once, not at each call: it copies all its fields when it is made."""
+        return cast(Callable[[View], View], super().arguments(schema(), **more))
+
     def creates(
         self,
         schema: type[ma.Schema],
@@ -57,7 +61,7 @@ class ApiBlueprint(Blueprint):
         where it may complete the answer; an answer given again is completed again.
         """
 
-        shape = schema()  # made once: a schema copies all its fields when it is made
+        shape = schema()  # made once, as above
 
         def decorate(view: View) -> View:
             @wraps(view)

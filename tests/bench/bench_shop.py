@@ -121,10 +121,11 @@ def fill(url: str, redis_url: str) -> None:
         upgrade()
         seed_shop(db.session(), with_accounts=False)
         grow_catalogue(db.session(), SKUS)
-        db.session.execute(db.text("ANALYZE"))
         db.session.commit()
         db.session.remove()
         db.engine.dispose()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")  # as autovacuum leaves a shop within a minute
 
 
 def answers(address: str) -> bool:
