@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from flask_babel import gettext as _
-from sqlalchemy import ColumnElement, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from catalogue.models import Category, Cooperative, PriceChange, Product, Sku
-from catalogue.search import index_words, tsquery_of
+from catalogue.search import index_words, matching, tsquery_of
 from catalogue.stock.models import Availability
 from shop.audit import Actor
 from shop.edits import Values
@@ -26,7 +26,7 @@ def found_by(text: str) -> ColumnElement[bool]:
     by_code = Product.id.in_(select(Sku.product_id).where(Sku.code.like(like(text.upper()))))
     if not query:
         return by_code
-    return or_(Product.search.op("@@")(func.to_tsquery(literal_column("'simple'::regconfig"), query)), by_code)
+    return or_(matching(literal(query)), by_code)
 
 
 def products_list(session: Session, link: Link) -> ListSpec:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     BigInteger,
     ColumnElement,
     Executable,
@@ -17,7 +17,6 @@ from sqlalchemy import (
     ScalarSelect,
     Select,
     and_,
-    any_,
     bindparam,
     func,
     literal_column,
@@ -29,7 +28,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from catalogue.by_weight import ByWeight, terms_of
 from catalogue.models import Category, Cooperative, Counter, Product, Sku, Storage
-from catalogue.search import matching, tsquery_of
+from catalogue.search import matching, rank, tsquery_of
 from catalogue.stock.availability import available
 from catalogue.stock.models import Availability, Channel, Location, Lot, StockLevel
 from shop.errors import NotFound
@@ -172,9 +171,9 @@ def cooperatives(session: Session) -> Sequence[Cooperative]:
 
 def shelf(session: Session, wish: Wish, per_page: int = PER_PAGE) -> Shelf:
     """One page of what fits the wish. A text that holds nothing searchable finds nothing."""
-    ids, total = fitting(session, wish, per_page)
+    rows, total = turned_to(session, wish, per_page, cards_statement)
     pages = last_page(total, per_page)
-    return Shelf(cards(session, ids, wish.counter_id), total, min(max(1, wish.page), pages), pages)
+    return Shelf(tuple(card_of(row) for row in rows), total, min(max(1, wish.page), pages), pages)
 
 
 def last_page(total: int, per_page: int) -> int:
@@ -184,37 +183,71 @@ def last_page(total: int, per_page: int) -> int:
 
 def fitting(session: Session, wish: Wish, per_page: int) -> tuple[Sequence[int], int]:
     """Ids of the products on the wished page (the last one, beyond it), and how many fit the wish."""
-    if wish.text and not tsquery_of(wish.text):
+    rows, total = turned_to(session, wish, per_page, page_statement)
+    return [row.id for row in rows], total
+
+
+def turned_to(
+    session: Session, wish: Wish, per_page: int, reading: Callable[[frozenset[str], Sort, int], Executable]
+) -> tuple[Sequence[Row[Any]], int]:
+    """Rows of the wished page (of the last one, beyond it), and how many products fit the wish.
+
+    Page and number are asked for together: one round trip for all but those who turn too far.
+    """
+    values = {
+        "typed": tsquery_of(wish.text),
+        "category": wish.category,
+        "cooperative": wish.cooperative,
+        "storage": wish.storage,
+        "counter": wish.counter_id,
+    }
+    if wish.text and not values["typed"]:
         return (), 0
-    statement = narrowed(select(Product.id).where(Product.active), wish)
-    total = select(func.count()).select_from(statement.subquery())
-    ordered = sorted_by(matching(statement, wish.text) if wish.text else statement, wish).limit(per_page)
+    filters = frozenset(name for name, value in values.items() if value)
+    connection, statement = session.connection(), reading(filters, wish.sort, per_page)
     page = max(1, wish.page)
-    # Asked together with the page: one round trip less for all but those who turn too far.
-    rows = session.execute(ordered.add_columns(total.scalar_subquery()).offset((page - 1) * per_page)).all()
-    if rows:
-        return [product_id for product_id, _ in rows], rows[0][1]
-    if page == 1:
-        return (), 0
-    count = session.scalar(total) or 0
-    last = last_page(count, per_page)
-    return session.execute(ordered.offset((last - 1) * per_page)).scalars().all(), count
+    rows = connection.execute(statement, values | {"skipped": (page - 1) * per_page}).all()
+    if rows or page == 1:
+        return rows, rows[0].total if rows else 0
+    total = connection.scalar(counting(filters), values) or 0
+    last = last_page(total, per_page)
+    return connection.execute(statement, values | {"skipped": (last - 1) * per_page}).all(), total
 
 
-def narrowed(statement: Select[int], wish: Wish) -> Select[int]:
-    """Only what fits the filters."""
-    if wish.category:
-        statement = statement.where(
-            Product.category_id == select(Category.id).where(Category.slug == wish.category).scalar_subquery()
-        )
-    if wish.cooperative:
-        code = select(Cooperative.id).where(Cooperative.code == wish.cooperative).scalar_subquery()
+# The statements of a shelf are put together once for each way to ask: that costs as much as to send them. What is asked
+# for comes as parameters: `typed` (a tsquery), `category`, `cooperative`, `storage`, `counter`, and how many products
+# are `skipped`.
+WAYS_TO_ASK = 256
+
+
+@lru_cache(maxsize=WAYS_TO_ASK)
+def page_statement(filters: frozenset[str], sort: Sort, per_page: int) -> Select[int, int]:
+    """One page of the products that pass the filters: `id`, and the `total` of those that do."""
+    total = counting(filters).scalar_subquery().label("total")
+    # The length stands there as a number, so that the database's plan for all pages is one for a short page.
+    one_page = sorted_by(narrowed(filters), filters, sort).add_columns(total).limit(literal_column(str(per_page)))
+    return one_page.offset(bindparam("skipped", type_=BigInteger))
+
+
+@lru_cache(maxsize=WAYS_TO_ASK)
+def counting(filters: frozenset[str]) -> Select[int]:
+    """How many products pass the filters."""
+    return select(func.count()).select_from(narrowed(filters).subquery())
+
+
+def narrowed(filters: frozenset[str]) -> Select[int]:
+    """Ids of the products that pass the filters."""
+    statement = select(Product.id).where(Product.active)
+    if "category" in filters:
+        category = select(Category.id).where(Category.slug == bindparam("category")).scalar_subquery()
+        statement = statement.where(Product.category_id == category)
+    if "cooperative" in filters:
+        code = select(Cooperative.id).where(Cooperative.code == bindparam("cooperative")).scalar_subquery()
         statement = statement.where(Product.cooperative_id == code)
-    if wish.storage:
-        statement = statement.where(
-            select(Sku.id).where(Sku.product_id == Product.id, Sku.active, Sku.storage == wish.storage).exists()
-        )
-    if wish.counter_id is not None:
+    if "storage" in filters:
+        kept_so = select(Sku.id).where(Sku.product_id == Product.id, Sku.active, Sku.storage == bindparam("storage"))
+        statement = statement.where(kept_so.exists())
+    if "counter" in filters:
         standing = (
             select(StockLevel.id)
             .join(Sku, Sku.id == StockLevel.sku_id)
@@ -222,74 +255,71 @@ def narrowed(statement: Select[int], wish: Wish) -> Select[int]:
             .join(Lot, Lot.id == StockLevel.lot_id)
             .where(
                 Sku.product_id == Product.id,
-                Location.counter_id == wish.counter_id,
+                Location.counter_id == bindparam("counter"),
                 StockLevel.on_hand > StockLevel.reserved,
                 Lot.sellable,
             )
         )
         statement = statement.where(standing.exists())
-    if wish.text and tsquery_of(wish.text):
-        statement = matching(statement, wish.text).order_by(None)
-    return statement
+    return statement.where(matching(bindparam("typed"))) if "typed" in filters else statement
 
 
-def sorted_by(statement: Select[int], wish: Wish) -> Select[int]:
+def sorted_by(statement: Select[int], filters: frozenset[str], sort: Sort) -> Select[int]:
     """The wished order; a search keeps its own, best first."""
     cheapest = select(func.min(Sku.price_fen)).where(Sku.product_id == Product.id, Sku.active).scalar_subquery()
-    if wish.sort == Sort.CHEAPEST:
-        return statement.order_by(None).order_by(cheapest, Product.id)
-    if wish.sort == Sort.DEAREST:
-        return statement.order_by(None).order_by(cheapest.desc(), Product.id)
-    if wish.sort == Sort.NEWEST:
-        return statement.order_by(None).order_by(Product.id.desc())
-    return statement if wish.text else statement.order_by(Product.position, Product.id)
+    match sort:
+        case Sort.CHEAPEST:
+            return statement.order_by(cheapest, Product.id)
+        case Sort.DEAREST:
+            return statement.order_by(cheapest.desc(), Product.id)
+        case Sort.NEWEST:
+            return statement.order_by(Product.id.desc())
+    best_first = (rank(bindparam("typed")).desc(),) if "typed" in filters else ()
+    return statement.order_by(*best_first, Product.position, Product.id)
 
 
-def cards(session: Session, ids: Sequence[int], counter_id: int | None = None) -> tuple[ProductCard, ...]:
-    """Cards of these products in this order, in one query; products without a SKU on sale are left out."""
-    if not ids:
-        return ()
-    statement = card_statement(at_counter=counter_id is not None)
-    rows = session.connection().execute(statement, {"products": list(ids), "counter": counter_id})
-    found = {
-        one: ProductCard(slug, names, art, township, altitude, storages[0], price, packs, int(packs_left),
-                         terms_of(per_kg[0], lightest[0], heaviest[0]))
-        for one, slug, names, art, township, altitude, storages, price, packs, packs_left, per_kg, lightest, heaviest
-        in rows
-    }  # fmt: skip
-    return tuple(found[one] for one in ids if one in found)
-
-
-@lru_cache(maxsize=2)
-def card_statement(*, at_counter: bool) -> Executable:
-    """What the cards of `products` need, put together once; `left` is that of `counter` if asked so."""
+@lru_cache(maxsize=WAYS_TO_ASK)
+def cards_statement(filters: frozenset[str], sort: Sort, per_page: int) -> Executable:
+    """The cards of one page in its order, products without a SKU on sale left out; `left` is that of the counter if one
+    is asked for."""
+    ids = page_statement(filters, sort, per_page).subquery()
+    page = select(ids, func.row_number().over().label("place")).subquery()
     left: ColumnElement[int] = func.coalesce(Availability.available, 0)
-    if at_counter:
+    if "counter" in filters:
         # Of what stands there, some may be promised already to orders that have no counter yet.
         left = func.least(left, func.coalesce(free_at(bindparam("counter", type_=BigInteger)), 0))
+    by_price = (Sku.price_fen, Sku.id)
     return (
         select(
-            Product.id,
             Product.slug,
             Product.names,
             Product.art,
             Cooperative.township,
             Cooperative.altitude_m,
-            func.array_agg(aggregate_order_by(Sku.storage, Sku.pack_g, Sku.id)),
-            func.min(Sku.price_fen),
-            func.count(),
-            func.sum(left),
-            *(
-                func.array_agg(aggregate_order_by(column, Sku.price_fen, Sku.id))
-                for column in (Sku.per_kg_fen, Sku.weight_from_g, Sku.weight_to_g)
-            ),
+            func.array_agg(aggregate_order_by(Sku.storage, Sku.pack_g, Sku.id)).label("storages"),
+            func.min(Sku.price_fen).label("from_fen"),
+            func.count().label("packs"),
+            func.sum(left).label("left"),
+            func.array_agg(aggregate_order_by(Sku.per_kg_fen, *by_price)).label("per_kg_fen"),
+            func.array_agg(aggregate_order_by(Sku.weight_from_g, *by_price)).label("from_g"),
+            func.array_agg(aggregate_order_by(Sku.weight_to_g, *by_price)).label("to_g"),
+            page.c.total,
         )
+        .join_from(page, Product, Product.id == page.c.id)
         .join(Cooperative, Cooperative.id == Product.cooperative_id)
         .join(Sku, (Sku.product_id == Product.id) & Sku.active)
         .outerjoin(Availability, (Availability.sku_id == Sku.id) & (Availability.channel == Channel.COUNTERS.value))
-        .where(Product.id == any_(bindparam("products", type_=ARRAY(BigInteger))))
-        .group_by(Product.id, Cooperative.id)
+        .group_by(page.c.place, page.c.total, Product.id, Cooperative.id)
+        .order_by(page.c.place)
     )
+
+
+def card_of(row: Row[Any]) -> ProductCard:
+    """A row of cards_statement()."""
+    return ProductCard(
+        row.slug, row.names, row.art, row.township, row.altitude_m, row.storages[0], row.from_fen, row.packs,
+        int(row.left), terms_of(row.per_kg_fen[0], row.from_g[0], row.to_g[0]),
+    )  # fmt: skip
 
 
 def free_at(counter_id: ColumnElement[int]) -> ScalarSelect[int]:

@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from catalogue.models import Product
@@ -60,12 +61,19 @@ def tsquery_of(text: str) -> str:
     return " & ".join(f"'{word}':*" if word[0].isascii() else f"'{word}'" for word in words)
 
 
-def matching(statement: Select[int], text: str) -> Select[int]:
-    """Narrow a query over Product to what was typed, best first."""
-    query = func.to_tsquery(literal_column("'simple'::regconfig"), tsquery_of(text))
-    return statement.where(Product.search.op("@@")(query)).order_by(
-        func.ts_rank(Product.search, query, 2).desc(), Product.position, Product.id
-    )
+def matching(typed: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether a product fits what was typed (a tsquery_of())."""
+    return Product.search.op("@@")(tsquery(typed))
+
+
+def rank(typed: ColumnElement[str]) -> ColumnElement[float]:
+    """How well a product fits what was typed; long texts count less."""
+    return func.ts_rank(Product.search, tsquery(typed), 2)
+
+
+def tsquery(typed: ColumnElement[str]) -> ColumnElement[Any]:
+    """What was typed as PostgreSQL compares it."""
+    return func.to_tsquery(literal_column("'simple'::regconfig"), typed)
 
 
 def reindex(session: Session, product_ids: Iterable[int]) -> None:
