@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -113,7 +113,6 @@ class CounterStock:
 
     code: str
     names: dict[str, str]
-    district: str
     packs: dict[str, int]
 
 
@@ -380,7 +379,12 @@ def pack(sku: Sku, left: int) -> Pack:
 def counters_with(session: Session, codes: dict[int, str]) -> tuple[CounterStock, ...]:
     """Counters where these SKUs stand free today, with how many packs of each (by SKU code)."""
     statement = (
-        select(Counter, StockLevel.sku_id, func.sum(StockLevel.on_hand - StockLevel.reserved))
+        select(
+            Counter.code,
+            Counter.names,
+            func.array_agg(StockLevel.sku_id).label("skus"),
+            func.array_agg(StockLevel.on_hand - StockLevel.reserved).label("free"),
+        )
         .join(Location, Location.counter_id == Counter.id)
         .join(StockLevel, StockLevel.location_id == Location.id)
         .join(Lot, Lot.id == StockLevel.lot_id)
@@ -389,17 +393,21 @@ def counters_with(session: Session, codes: dict[int, str]) -> tuple[CounterStock
             Counter.active,
             and_(StockLevel.on_hand > StockLevel.reserved, Lot.sellable),
         )
-        .group_by(Counter.id, StockLevel.sku_id)
+        .group_by(Counter.id)
         .order_by(Counter.code)
     )
-    packs: dict[int, dict[str, int]] = defaultdict(dict)
-    counters: dict[int, Counter] = {}
-    for counter, sku_id, free in session.execute(statement):
-        counters[counter.id] = counter
-        packs[counter.id][codes[sku_id]] = int(free)
     return tuple(
-        CounterStock(counter.code, counter.names, counter.district, packs[counter.id]) for counter in counters.values()
+        CounterStock(row.code, row.names, packs_by_code(codes, row.skus, row.free))
+        for row in session.connection().execute(statement)
     )
+
+
+def packs_by_code(codes: Mapping[int, str], skus: Iterable[int], free: Iterable[int]) -> dict[str, int]:
+    """The packs of a counter's lots together, by SKU code."""
+    packs: dict[str, int] = defaultdict(int)
+    for sku_id, count in zip(skus, free, strict=True):
+        packs[codes[sku_id]] += count
+    return dict(packs)
 
 
 STORAGES = tuple(one.value for one in Storage)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
+from flask import request
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import BigInteger, DateTime, Engine, Identity, MetaData, Text, event
 from sqlalchemy.dialects.postgresql import JSONB
@@ -126,6 +127,13 @@ def write_many(cursor: Any, statement: str, rows: Any, _context: Any) -> bool:
     cursor.executemany(statement, rows)
     cursor.connection.execute("")
     return True
+
+
+def read_without_transaction() -> None:
+    """Before a GET of a blueprint whose GETs only read (docs/decisions/0016-reading-pages-have-no-transaction.md)."""
+    session = db.session()
+    if request.method in {"GET", "HEAD"} and not session.in_transaction():
+        session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
 
 def let_go(_error: BaseException | None = None) -> None:

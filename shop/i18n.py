@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from babel import Locale
 from flask import Flask, g, has_request_context, request, session
 from flask_babel import Babel, get_locale, get_translations
 from jinja2.nodes import EvalContext
@@ -13,6 +14,8 @@ from markupsafe import Markup
 
 LOCALES: dict[str, str] = {"zh": "中文", "bo": "བོད་ཡིག", "en": "English"}
 DEFAULT_LOCALE = "zh"
+# To read a language's name looks for its file: not at each page.
+READ = {code: Locale.parse(code) for code in LOCALES}
 
 babel = Babel()
 
@@ -24,7 +27,7 @@ def init_app(app: Flask) -> None:
         BABEL_DEFAULT_TIMEZONE="Asia/Shanghai",
         BABEL_TRANSLATION_DIRECTORIES=f"{app.root_path}/translations",
     )
-    babel.init_app(app, locale_selector=choose_locale)
+    babel.init_app(app, locale_selector=lambda: READ[choose_locale()])
     # A page asks for some hundred texts: look the language up once, not at each of them.
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
         gettext=lambda text: words().ugettext(text),
@@ -69,7 +72,9 @@ def choose_locale() -> str:
 
 def current_locale() -> str:
     """'zh', 'bo' or 'en': the language texts are now shown in (request, mail or command)."""
-    locale = get_locale()
+    # A page asks for each name it shows: first where Babel keeps the answer.
+    locale = getattr(g.get("_flask_babel"), "babel_locale", None) if g else None
+    locale = locale or get_locale()
     return locale.language if locale is not None and locale.language in LOCALES else DEFAULT_LOCALE
 
 

@@ -16,10 +16,11 @@ from catalogue.records import ProductRecord, product_record, product_records
 from shop.api.blueprint import ApiBlueprint, door
 from shop.api.schemas import ByWeightOut, Names, Paging, Strict, Text, page_of
 from shop.clock import utcnow
-from shop.db import db
+from shop.db import db, read_without_transaction
 from shop.errors import Invalid
 
 api = ApiBlueprint("catalogue", __name__, description="Goods and counters; open to everybody.")
+api.before_request(read_without_transaction)
 
 PLACE = r"-?\d{1,2}(\.\d+)?,-?\d{1,3}(\.\d+)?"
 

@@ -23,11 +23,12 @@ from catalogue.listing import LAST_PAGE, ProductCard, Sort, Wish
 from catalogue.models import Category, Cooperative, Counter, CounterClosure, CounterHours, Product, Sku
 from shop.accounts.policy import allow
 from shop.clock import shanghai, utcnow
-from shop.db import db
+from shop.db import db, read_without_transaction
 from shop.i18n import DEFAULT_LOCALE, current_locale, localised
 from shop.page_cache import shown_on_pages
 
 storefront = Blueprint("storefront", __name__)
+storefront.before_request(read_without_transaction)
 
 
 @storefront.record_once

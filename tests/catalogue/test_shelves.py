@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from catalogue.listing import Sort, Wish, product_page, shelf
@@ -58,6 +58,14 @@ def test_the_front_page_says_where_each_cooperative_is_and_what_it_is_like(clien
     page = client.get("/").text
     assert "昌珠镇 · 约 3560 米" in page
     assert "高原上的合作社。" in page
+
+
+def test_the_database_need_not_plan_anew_what_shelves_ask_each_time(seeded_app: Flask, visitor: FlaskClient) -> None:
+    for page in range(1, 25):
+        assert visitor.get(f"/products?page={page}").status_code == 200
+    with seeded_app.app_context(), db.engine.connect() as connection:
+        known = connection.execute(text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ 'place'"))
+        assert max(known.scalars(), default=0) >= 10
 
 
 def test_more_goods_do_not_mean_more_queries(app: Flask, client: FlaskClient, build: Builder) -> None:
