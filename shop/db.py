@@ -7,8 +7,10 @@ import random
 import time
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar, cast
 
+import psycopg
 import sqlalchemy as sa
 from flask import request
 from flask_sqlalchemy import SQLAlchemy
@@ -69,22 +71,26 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 # questions without an answer it gives up: PostgreSQL must not keep what a lost host had open for its own two hours.
 QUIET_SECONDS, BETWEEN_QUESTIONS, QUESTIONS = 30, 10, 3
 
-# Timeouts in ms (statement, lock, idle in transaction) and pool sizes by kind of process: a web page must fail
-# fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
-TIMEOUTS: dict[ProcessRole, tuple[int, int, int]] = {
-    "web": (5_000, 1_100, 10_000),  # the second in line for a row waits twice: for the first, then for the row
-    "worker": (15_000, 3_000, 10_000),
-    "bulk_worker": (120_000, 3_000, 10_000),
-    "relay": (5_000, 1_000, 5_000),
-    "beat": (5_000, 1_000, 5_000),
-    "migrate": (0, 250, 60_000),
-    "report": (60_000, 1_000, 60_000),
+# Timeouts in ms (statement, lock, idle in transaction, transaction) and pool sizes by kind of process: a web page must
+# fail fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
+# A worker's transaction ends well before another worker is given its jobs (workers.topics.LEASE).
+TIMEOUTS: dict[ProcessRole, tuple[int, int, int, int]] = {
+    "web": (5_000, 1_100, 10_000, 60_000),  # the second in line for a row waits twice: for the first, then for the row
+    "worker": (15_000, 3_000, 10_000, 30_000),
+    "bulk_worker": (120_000, 3_000, 10_000, 600_000),
+    "relay": (5_000, 1_000, 5_000, 30_000),
+    "beat": (5_000, 1_000, 5_000, 30_000),
+    "migrate": (0, 250, 60_000, 0),
+    "report": (60_000, 1_000, 60_000, 0),
 }
+# PostgreSQL knows a limit for a whole transaction from here on. Before, a connection whose host was lost between two
+# parts of one message is noticed by the questions above only.
+KNOWS_TRANSACTION_TIMEOUT = 170_000
 
 
 def engine_options(settings: Settings) -> dict[str, Any]:
     """Keyword arguments of create_engine for this kind of process."""
-    statement, lock, idle = TIMEOUTS[settings.process_role]
+    statement, lock, idle, transaction = TIMEOUTS[settings.process_role]
     options = [
         f"-c statement_timeout={statement}",
         f"-c lock_timeout={lock}",
@@ -105,6 +111,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         "pool_timeout": 3,
         "pool_pre_ping": True,
         "pool_recycle": 1800,
+        "pool_events": [(partial(limit_transactions, transaction), "connect")],
         "connect_args": {
             "options": " ".join(options),
             "connect_timeout": 3,
@@ -117,12 +124,20 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     }
 
 
+def limit_transactions(limit_ms: int, connection: psycopg.Connection[Any], _record: object) -> None:
+    """Tell a new connection how long a transaction may take at most, if its server knows such a limit."""
+    if limit_ms and connection.info.server_version >= KNOWS_TRANSACTION_TIMEOUT:
+        connection.autocommit = True
+        connection.execute(f"SET transaction_timeout = {limit_ms}")
+        connection.autocommit = False
+
+
 @event.listens_for(Engine, "do_executemany")
 def write_many(cursor: Any, statement: str, rows: Any, _context: Any) -> bool:
-    """Write many rows with one statement, then ask for nothing: only after an answer does PostgreSQL count on.
+    """Write many rows with one statement, then ask for nothing: after its answer PostgreSQL counts the idle time again.
 
-    psycopg (3.3) ends such a pipeline with Flush behind its Sync, and a session that has read anything since its
-    last "ready" does not end by idle_in_transaction_session_timeout: a host that died here kept its rows locked.
+    psycopg (3.3) ends such a pipeline with Flush behind its Sync, and idle_in_transaction_session_timeout does not end
+    a session that has read anything since its last "ready": whoever fell silent here kept its rows locked.
     """
     cursor.executemany(statement, rows)
     cursor.connection.execute("")

@@ -1,1 +1,1 @@
-"""The demonstration, whole: goods and places of the catalogue, and the green channel at work."""
+"""The demonstration, whole: goods and places of the catalogue, the green channel at work, and orders of today."""

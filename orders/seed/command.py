@@ -8,6 +8,7 @@ from flask import current_app
 from catalogue.seed.demo import DEMO_PASSWORD, seed_shop
 from catalogue.seed.scale import grow_catalogue
 from orders.seed.channel import seed_channel
+from orders.seed.today import seed_orders
 from shop.clock import utcnow
 from shop.db import db
 
@@ -29,6 +30,8 @@ def seed(scale: int | None) -> None:
     production = current_app.extensions["settings"].is_production
     seed_shop(db.session(), with_accounts=not production)
     seed_channel(db.session(), utcnow(), with_consignments=not production)
+    if not production:
+        seed_orders(db.session(), utcnow())
     if scale:
         grow_catalogue(db.session(), scale)
     click.echo("seeded" + (" (without demo accounts: this is production)" if production else ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import subprocess
 import sys
 import threading
 import time
@@ -68,21 +69,37 @@ class Bench:
     bare: str
     table: Table
     skus: list[tuple[int, str]]
+    database: psutil.Process
 
     def sql(self) -> psycopg.Connection:
         return psycopg.connect(self.url, autocommit=True)
 
     def rate(self, name: str, address: str, make: load.MakeRequest, clients: int, unit: str, aim: str = "") -> None:
-        """The median of three rounds, with the 95th percentile of the middle one."""
+        """The median of three rounds, with the 95th percentile of the middle one, and what an answer cost."""
         load.run(address, make, clients=clients, seconds=1.0)
+        before = self.processor_seconds()
         results = sorted(
             (load.run(address, make, clients=clients, seconds=SECONDS / ROUNDS) for _ in range(ROUNDS)),
             key=lambda one: one.rate,
         )
+        spent = [after - earlier for earlier, after in zip(before, self.processor_seconds(), strict=True)]
         middle = results[ROUNDS // 2]
         bad = {status: count for status, count in middle.statuses.items() if status >= 400}
         assert not bad, (name, bad)
-        self.table.add(name, middle.rate, unit, f"p95 {middle.percentile(0.95):.1f} ms  {aim}")
+        answers = sum(len(one.took) for one in results)
+        web, postgres = (1000 * seconds / answers for seconds in spent)
+        cost = f"web {web:.1f} + PostgreSQL {postgres:.1f} ms"
+        self.table.add(name, middle.rate, unit, f"p95 {middle.percentile(0.95):.1f} ms  {cost}  {aim}".rstrip())
+
+    def processor_seconds(self) -> tuple[float, float]:
+        """Processor time spent so far by the shop's processes, and by PostgreSQL's."""
+        return sum(map(busy, self.children.running)), busy(self.database)
+
+
+def busy(root: psutil.Process | subprocess.Popen[bytes]) -> float:
+    """Processor seconds of a process and all below it that are still there."""
+    top = psutil.Process(root.pid)
+    return sum(sum(one.cpu_times()[:2]) for one in (top, *top.children(recursive=True)))
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +108,7 @@ def bench() -> Iterator[Bench]:
     with ExitStack() as stack:
         folder = stack.enter_context(scratch_folder())
         postgres, redis = start_postgres(folder / "postgres", durable=True), start_redis(folder / "redis")
+        assert postgres.process is not None
         stack.callback(postgres.stop)
         stack.callback(redis.stop)
         mail = start_mail_sink(folder / "mail")
@@ -107,7 +125,7 @@ def bench() -> Iterator[Bench]:
         with psycopg.connect(postgres.url) as connection:
             skus = connection.execute("SELECT id, code FROM sku WHERE code LIKE 'S-%' ORDER BY id").fetchall()
         print(f"\n{os.cpu_count()} cores, Python {sys.version.split()[0]}, {len(skus):,} SKUs\n")
-        yield Bench(postgres.url, children, cached, uncached, bare, Table(), skus)
+        yield Bench(postgres.url, children, cached, uncached, bare, Table(), skus, psutil.Process(postgres.process.pid))
 
 
 def fill(url: str, redis_url: str) -> None:

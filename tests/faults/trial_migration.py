@@ -34,8 +34,8 @@ def main(folder: Path, *, patient: bool) -> None:
     newest = ScriptDirectory(str(migrations)).get_current_head()
     (migrations / "versions" / "trial.py").write_text(TRIAL.format(newest=newest))
     if patient:
-        statement, _lock, idle = shop.db.TIMEOUTS["migrate"]
-        shop.db.TIMEOUTS["migrate"] = (statement, 0, idle)
+        statement, _lock, *others = shop.db.TIMEOUTS["migrate"]
+        shop.db.TIMEOUTS["migrate"] = (statement, 0, *others)
     shop.migrating.SCRIPTS = migrations
     with create_app().app_context():
         migrate.main(args=[], prog_name="shop", standalone_mode=False)
