@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from catalogue import counter_days
 from catalogue.models import Cooperative, Counter, CounterHours, Household, Product, Sku
+from catalogue.stock.causes import cause_number
 from catalogue.stock.models import Location, Lot, MovementKind, StockLevel, StockMovement
 from shop import audit
 from shop.audit import Actor
@@ -98,7 +99,7 @@ def movements_list(session: Session) -> ListSpec:
     """The ledger of stock, newest first."""
     places = session.execute(select(Location.code).order_by(Location.code)).scalars().all()
     statement = (
-        select(StockMovement, Sku.code, Lot.code, Location.code, Product.names)
+        select(StockMovement, Sku.code, Lot.code, Location.code, Product.names, cause_number())
         .join(StockLevel, StockLevel.id == StockMovement.level_id)
         .join(Lot, Lot.id == StockLevel.lot_id)
         .join(Sku, Sku.id == StockLevel.sku_id)
@@ -133,7 +134,7 @@ def movements_list(session: Session) -> ListSpec:
 
 def movement_row(row: Any) -> tuple[Cell, ...]:
     """One row of the ledger: the change and what was there afterwards."""
-    movement, sku, lot, place, names = row
+    movement, sku, lot, place, names, cause = row
     return (
         Cell(movement.recorded_at, kind="when"),
         Cell(place),
@@ -143,7 +144,7 @@ def movement_row(row: Any) -> tuple[Cell, ...]:
         Cell(f"{movement.d_on_hand:+d} = {movement.on_hand_after}"),
         Cell(f"{movement.d_reserved:+d} = {movement.reserved_after}"),
         Cell(audit_actor(movement.actor)),
-        Cell(f"{movement.source_type} {movement.source_id[:12]}" + (f" · {movement.note}" if movement.note else "")),
+        Cell(" · ".join(filter(None, (cause, movement.note)))),
     )
 
 

@@ -17,6 +17,9 @@ from orders.fulfilment.models import Allocation
 from orders.models import Order, OrderLine, Reservation
 from orders.weights import forget_weights
 
+# What the ledger names as the cause where packs of a lot are given to an order line, and taken back.
+ALLOCATION = "allocation"
+
 
 def lock_order(session: Session, order_id: int, *, wait: bool = True) -> Order:
     """The order row, locked and read anew; `wait` as in lock_orders(). Raises NoResultFound."""
@@ -61,7 +64,7 @@ def unallocate(session: Session, allocations: Iterable[Allocation], actor: str) 
     """Give allocated packs back to their lots; the promise stays and waits for a new place (held), unweighed."""
     released = [allocation for allocation in allocations if allocation.state == "reserved"]
     packs = [(one.level_id, one.quantity, one.id) for one in released]
-    release_packs(session, packs, source_type="allocation", actor=actor)
+    release_packs(session, packs, source_type=ALLOCATION, actor=actor)
     reservations = {
         one.order_line_id: one
         for one in session.execute(

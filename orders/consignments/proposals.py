@@ -219,10 +219,11 @@ def propose(
         )
     )
     session.expire(consignment)
+    codes = dict(session.execute(select(Sku.id, Sku.code).where(Sku.id.in_({*before, *after}))).all())
     audit.record(
         session, actor, "consignment.proposed", "consignment", consignment.id,
-        before={str(sku_id): packs for sku_id, packs in before.items()} or None,
-        after={str(sku_id): packs for sku_id, packs in after.items()},
+        before={codes[sku_id]: packs for sku_id, packs in before.items()} or None,
+        after={codes[sku_id]: packs for sku_id, packs in after.items()},
     )  # fmt: skip
     version = session.scalar(
         select(func.count()).where(

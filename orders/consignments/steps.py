@@ -115,7 +115,7 @@ def confirm(
     set_aside(session, consignment, actor.name)
     audit.record(
         session, actor, "consignment.confirmed", "consignment", consignment_id,
-        after={str(lines[line_id].sku_id): quantity for line_id, quantity in packs.items()},
+        after={lines[line_id].sku.code: quantity for line_id, quantity in packs.items()},
     )  # fmt: skip
     return consignment
 

@@ -17,7 +17,7 @@ from orders.fulfilment.weighing import Scale, Weighed, refuse_unweighed, weigh
 from orders.lifecycle import settle_order, tell
 from orders.models import Order, OrderLine, Reservation
 from orders.payments.methods import take_money
-from orders.promises import lock_order, unallocate
+from orders.promises import ALLOCATION, lock_order, unallocate
 from orders.shortage import lock_for_arrival, refuse_recalled
 from orders.states import FULFILMENT_MOVES, FulfilmentRole, FulfilmentStatus
 from orders.weights import forget_weights
@@ -238,7 +238,7 @@ def shift(session: Session, allocation: Allocation, kind: MovementKind, packs: i
     """Move allocated packs in or out of a level: what is there and what is reserved together."""
     move(
         session, allocation.level_id, kind, on_hand=packs, reserved=packs,
-        source_type="allocation", source_id=allocation.id, actor=actor.name,
+        source_type=ALLOCATION, source_id=allocation.id, actor=actor.name,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from orders.fulfilment.standing import OPEN, Part, Standing, Work
 from orders.fulfilment.world import World
 from orders.lifecycle import tell_orders
 from orders.models import Order, Reservation
+from orders.promises import ALLOCATION
 from orders.routing.problem import Take
 from orders.states import FulfilmentRole, FulfilmentStatus
 from orders.weights import forget_weights
@@ -151,7 +152,7 @@ def take_away(session: Session, promises: Promises, leaving: Sequence[Standing],
     release_packs(
         session,
         [(one.allocation.level_id, one.allocation.quantity, one.allocation.id) for one in leaving],
-        source_type="allocation",
+        source_type=ALLOCATION,
         actor=actor.name,
     )
     for one in leaving:
@@ -179,7 +180,7 @@ def place(session: Session, placings: Sequence[Placing], actor: Actor) -> None:
     written = insert(table_of(Allocation)).returning(Allocation.id, sort_by_parameter_order=True)
     ids = session.execute(written, rows).scalars().all()
     packs = [(take.level, take.quantity, own) for own, (_, _, take) in zip(ids, placings, strict=True)]
-    reserve_all(session, packs, source_type="allocation", actor=actor.name)
+    reserve_all(session, packs, source_type=ALLOCATION, actor=actor.name)
     for promise, _, take in placings:
         promise.held -= take.quantity
         promise.allocated += take.quantity

@@ -8,6 +8,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from orders.office.causes import name_causes
 from orders.office.dashboard import Dashboard, at_risk_by_day, dashboard
 from shop import jobs_office
 from shop.accounts.policy import allow, current_actor
@@ -21,6 +22,7 @@ from shop.money import yuan
 from shop.templating import day
 
 office = Blueprint("office", __name__, url_prefix="/office")
+office.record_once(lambda _state: name_causes())
 
 
 @office.get("/")

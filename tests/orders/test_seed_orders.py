@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from catalogue.seed.demo import DEMO_PASSWORD, seed_shop
+from orders.consignments.models import Consignment
 from orders.fulfilment.assign import route_order
 from orders.models import Order
 from orders.office.dashboard import dashboard
@@ -53,6 +54,17 @@ def test_each_room_has_something_to_look_at(app: Flask, sown: Session) -> None:
         page = client.get(path)
         assert page.status_code == 200, path
         assert "YL-" in page.text, path
+
+
+def test_the_ledger_of_stock_says_for_which_order_and_which_consignment_it_moved(app: Flask, sown: Session) -> None:
+    orders = set(sown.execute(select(Order.number)).scalars())
+    consignments = set(sown.execute(select(Consignment.number)).scalars())
+    client = app.test_client()
+    sign_in(client, "office@demo.example", DEMO_PASSWORD)
+    pages = "".join(client.get(f"/office/stock?page={page}").text for page in (1, 2, 3))
+    assert "allocation" not in pages
+    assert any(number in pages for number in orders)
+    assert any(number in pages for number in consignments)
 
 
 def test_the_router_finds_counters_for_what_was_left_to_it(app: Flask, sown: Session) -> None:
