@@ -182,7 +182,7 @@ def last_page(total: int, per_page: int) -> int:
 
 def fitting(session: Session, wish: Wish, per_page: int) -> tuple[Sequence[int], int]:
     """Ids of the products on the wished page (the last one, beyond it), and how many fit the wish."""
-    rows, total = turned_to(session, wish, per_page, page_statement)
+    rows, total = turned_to(session, wish, per_page, lambda filters, sort, _length: page_statement(filters, sort))
     return [row.id for row in rows], total
 
 
@@ -191,7 +191,7 @@ def turned_to(
 ) -> tuple[Sequence[Row[Any]], int]:
     """Rows of the wished page (of the last one, beyond it), and how many products fit the wish.
 
-    Page and number are asked for together: one round trip for all but those who turn too far.
+    Page and number are asked for together: one round trip where there is anything to show.
     """
     values = {
         "typed": tsquery_of(wish.text),
@@ -205,26 +205,31 @@ def turned_to(
     filters = frozenset(name for name, value in values.items() if value)
     connection, statement = session.connection(), reading(filters, wish.sort, per_page)
     page = max(1, wish.page)
-    rows = connection.execute(statement, values | {"skipped": (page - 1) * per_page}).all()
-    if rows or page == 1:
-        return rows, rows[0].total if rows else 0
+    rows = connection.execute(statement, values | {"skipped": (page - 1) * per_page, "most": per_page}).all()
+    if rows:
+        return rows, rows[0].total
     total = connection.scalar(counting(filters), values) or 0
     last = last_page(total, per_page)
-    return connection.execute(statement, values | {"skipped": (last - 1) * per_page}).all(), total
+    if page <= last:
+        return (), total
+    return connection.execute(statement, values | {"skipped": (last - 1) * per_page, "most": per_page}).all(), total
 
 
 # The statements of a shelf are put together once for each way to ask: that costs as much as to send them. What is asked
 # for comes as parameters: `typed` (a tsquery), `category`, `cooperative`, `storage`, `counter`, and how many products
-# are `skipped`.
+# are `skipped` and shown at `most`.
 WAYS_TO_ASK = 256
 
 
 @lru_cache(maxsize=WAYS_TO_ASK)
-def page_statement(filters: frozenset[str], sort: Sort, per_page: int) -> Select[int, int]:
-    """One page of the products that pass the filters: `id`, and the `total` of those that do."""
+def page_statement(filters: frozenset[str], sort: Sort, length: int | None = None) -> Select[int, int]:
+    """One page of the products that pass the filters: `id`, and the `total` of those that do.
+
+    A `length` stands there as a number, and the database's one plan for all pages is one for short pages.
+    """
     total = counting(filters).scalar_subquery().label("total")
-    # The length stands there as a number, so that the database's plan for all pages is one for a short page.
-    one_page = sorted_by(narrowed(filters), filters, sort).add_columns(total).limit(literal_column(str(per_page)))
+    most = bindparam("most", type_=BigInteger) if length is None else literal_column(str(length), BigInteger)
+    one_page = sorted_by(narrowed(filters), filters, sort).add_columns(total).limit(most)
     return one_page.offset(bindparam("skipped", type_=BigInteger))
 
 
@@ -268,9 +273,9 @@ def sorted_by(statement: Select[int], filters: frozenset[str], sort: Sort) -> Se
     cheapest = select(func.min(Sku.price_fen)).where(Sku.product_id == Product.id, Sku.active).scalar_subquery()
     match sort:
         case Sort.CHEAPEST:
-            return statement.order_by(cheapest, Product.id)
+            return statement.order_by(cheapest.asc().nulls_last(), Product.id)
         case Sort.DEAREST:
-            return statement.order_by(cheapest.desc(), Product.id)
+            return statement.order_by(cheapest.desc().nulls_last(), Product.id)
         case Sort.NEWEST:
             return statement.order_by(Product.id.desc())
     best_first = (rank(bindparam("typed")).desc(),) if "typed" in filters else ()

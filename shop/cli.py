@@ -124,10 +124,18 @@ def run() -> None:
     sys.exit(run_sandbox([]))
 
 
+# Verbs that may take longer in the database than a page.
+ROLES = {
+    "migrate": "migrate", "check": "report", "recall": "bulk_worker", "erasures": "bulk_worker",
+    "payments": "bulk_worker", "seed": "bulk_worker",
+}  # fmt: skip
+
+
 def main() -> None:
-    """The console script. A command that changes tables says so before the settings are read."""
-    if sys.argv[1:2] == ["migrate"]:
-        os.environ.setdefault("PROCESS_ROLE", "migrate")
+    """The console script. A verb says what kind of process it is before the settings are read."""
+    role = ROLES.get("".join(sys.argv[1:2]))
+    if role is not None:
+        os.environ.setdefault("PROCESS_ROLE", role)
     shop.main(prog_name="shop")
 
 

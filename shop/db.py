@@ -73,11 +73,12 @@ QUIET_SECONDS, BETWEEN_QUESTIONS, QUESTIONS = 30, 10, 3
 
 # Timeouts in ms (statement, lock, idle in transaction, transaction) and pool sizes by kind of process: a web page must
 # fail fast and give its connection back, a migration must never queue the shop behind its lock (docs/operations.md).
-# A worker's transaction ends well before another worker is given its jobs (workers.topics.LEASE).
+# A worker's transaction ends before another worker is given its jobs (workers.topics: 60 s, and 400 s in bulk); the
+# longest of a page's is a batch of ten thousand counts.
 TIMEOUTS: dict[ProcessRole, tuple[int, int, int, int]] = {
-    "web": (5_000, 1_100, 10_000, 60_000),  # the second in line for a row waits twice: for the first, then for the row
+    "web": (5_000, 1_100, 10_000, 300_000),  # the second in line for a row waits twice: for the first, then for the row
     "worker": (15_000, 3_000, 10_000, 30_000),
-    "bulk_worker": (120_000, 3_000, 10_000, 600_000),
+    "bulk_worker": (120_000, 3_000, 10_000, 330_000),
     "relay": (5_000, 1_000, 5_000, 30_000),
     "beat": (5_000, 1_000, 5_000, 30_000),
     "migrate": (0, 250, 60_000, 0),
@@ -98,6 +99,7 @@ def engine_options(settings: Settings) -> dict[str, Any]:
         f"-c tcp_keepalives_idle={QUIET_SECONDS}",
         f"-c tcp_keepalives_interval={BETWEEN_QUESTIONS}",
         f"-c tcp_keepalives_count={QUESTIONS}",
+        f"-c tcp_user_timeout={(QUIET_SECONDS + BETWEEN_QUESTIONS * QUESTIONS) * 1000}",
         "-c timezone=UTC",
     ]
     if settings.process_role == "report":

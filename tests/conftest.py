@@ -176,6 +176,26 @@ class NotThere(Undefined):
     def __html__(self) -> str:
         return str(self)
 
+    def __iter__(self) -> Iterator[object]:
+        self._refuse()
+        return iter(())
+
+    def __len__(self) -> int:
+        self._refuse()
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        self._refuse()
+        return super().__eq__(other)
+
+    def __ne__(self, other: object) -> bool:
+        self._refuse()
+        return super().__ne__(other)
+
+    def __hash__(self) -> int:
+        self._refuse()
+        return super().__hash__()
+
 
 @pytest.fixture(scope="session")
 def assembled(servers: Servers, template_database: str) -> Flask:
@@ -204,6 +224,7 @@ def app(assembled: Flask, database_url: str) -> Iterator[Flask]:
 def fresh_app(database_url: str, redis_url: str) -> Iterator[Flask]:
     """The shop put together for one test alone, which adds to it or counts what it holds."""
     application = create_app(settings_for(database_url, redis_url))
+    application.jinja_env.undefined = NotThere
     yield application
     with application.app_context():
         db.engine.dispose()

@@ -11,6 +11,7 @@ from orders.seed.channel import seed_channel
 from orders.seed.today import seed_orders
 from shop.clock import utcnow
 from shop.db import db
+from shop.errors import DomainError
 
 LOGINS = (
     ("顾客 consumer", "consumer@demo.example", "/"),
@@ -31,10 +32,19 @@ def seed(scale: int | None) -> None:
     seed_shop(db.session(), with_accounts=not production)
     seed_channel(db.session(), utcnow(), with_consignments=not production)
     if not production:
-        seed_orders(db.session(), utcnow())
+        order_what_is_there()
     if scale:
         grow_catalogue(db.session(), scale)
     click.echo("seeded" + (" (without demo accounts: this is production)" if production else ""))
+
+
+def order_what_is_there() -> None:
+    """Orders of today, where the stock is of these days too."""
+    try:
+        seed_orders(db.session(), utcnow())
+    except DomainError as error:
+        db.session.rollback()
+        click.echo(f"no orders of today: {error}", err=True)
 
 
 @click.command("demo-logins")

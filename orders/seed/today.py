@@ -113,10 +113,11 @@ def carry_on(session: Session, order: Order, status: OrderStatus, now: datetime)
             pack(session, part, now)
             dispatch(session, part.id, SEED, now)
             receive_transfer(session, part.id, SEED, now)
-    [last] = [part for part in parts if part.role == FulfilmentRole.HAND_OVER]
-    pack(session, last, now)
-    if status == S.COMPLETED:
-        hand_over(session, last.id, order.pickup_code or "", SEED, now)
+    for part in parts:
+        if part.role == FulfilmentRole.HAND_OVER:
+            pack(session, part, now)
+            if status == S.COMPLETED:
+                hand_over(session, part.id, order.pickup_code or "", SEED, now)
 
 
 def pack(session: Session, part: Fulfilment, now: datetime) -> None:

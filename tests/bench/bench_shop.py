@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,9 +97,13 @@ class Bench:
 
 
 def busy(root: psutil.Process | subprocess.Popen[bytes]) -> float:
-    """Processor seconds of a process and all below it that are still there."""
-    top = psutil.Process(root.pid)
-    return sum(sum(one.cpu_times()[:2]) for one in (top, *top.children(recursive=True)))
+    """Processor seconds of a process and all that is or was below it and was waited for."""
+    top, spent = psutil.Process(root.pid), 0.0
+    for one in (top, *top.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile: its parent counts it
+            times = one.cpu_times()
+            spent += times.user + times.system + times.children_user + times.children_system
+    return spent
 
 
 @pytest.fixture(scope="module")

@@ -61,11 +61,23 @@ def test_the_front_page_says_where_each_cooperative_is_and_what_it_is_like(clien
 
 
 def test_the_database_need_not_plan_anew_what_shelves_ask_each_time(seeded_app: Flask, visitor: FlaskClient) -> None:
-    for page in range(1, 25):
-        assert visitor.get(f"/products?page={page}").status_code == 200
+    for _ in range(24):
+        assert visitor.get("/products").status_code == 200
     with seeded_app.app_context(), db.engine.connect() as connection:
-        known = connection.execute(text("SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ 'place'"))
-        assert max(known.scalars(), default=0) >= 10
+        cards = "SELECT generic_plans FROM pg_prepared_statements WHERE statement ~ 'row_number'"
+        assert max(connection.execute(text(cards)).scalars(), default=0) >= 10
+
+
+@pytest.mark.parametrize("sort", list(Sort))
+def test_products_without_a_pack_on_sale_hide_no_others(session: Session, build: Builder, sort: Sort) -> None:
+    for _ in range(2):
+        build.sku(price_fen=900)
+    for _ in range(4):
+        build.sku().active = False
+    build.commit()
+    pages = [shelf(session, Wish(sort=sort, page=page), per_page=2) for page in (1, 2, 3)]
+    assert [(page.total, page.pages, page.page) for page in pages] == [(6, 3, 1), (6, 3, 2), (6, 3, 3)]
+    assert sum(len(page.cards) for page in pages) == 2
 
 
 def test_more_goods_do_not_mean_more_queries(app: Flask, client: FlaskClient, build: Builder) -> None:

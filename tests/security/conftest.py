@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-import redis
 from flask import Flask
 
 from shop.app import create_app
@@ -15,10 +14,12 @@ HOME = "https://shop.example"
 @pytest.fixture
 def production(database_url: str, redis_url: str) -> Flask:
     """The shop with the settings of a server, its limits included; what tests asked before is not counted."""
-    redis.Redis.from_url(redis_url).flushdb()
     settings = load_settings(
         app_env="production", database_url=database_url, redis_url=redis_url, smtp_url="smtp://127.0.0.1:1",
         mail_sink_folder="", public_url=HOME, secret_key="s" * 40, security_password_salt="p" * 20,
         log_level="WARNING",
     )  # fmt: skip
-    return create_app(settings)
+    app = create_app(settings)
+    for limiter in app.extensions["limiter"]:
+        limiter.reset()
+    return app
