@@ -58,6 +58,10 @@ SECOND = 1.0 if FULL_SIZE else 0.3
 BETWEEN_DEATHS = (6, 14) if FULL_SIZE else (2, 3)
 
 
+class Unrest(AssertionError):
+    """The day does not end: something stays open however long one waits."""
+
+
 @dataclass
 class BadDay:
     """The shop at work: its processes, the clock that drives them, and the chance that strikes them."""
@@ -241,7 +245,7 @@ class BadDay:
 
     def come_to_rest(self) -> float:
         """Nobody comes any more, unpaid orders run out of time; the seconds until nothing is open. Calls are still cut
-        off, but the workers live."""
+        off, but the workers live. Raises Unrest when patience ends."""
         wait_until(lambda: self.kills, 60, "at least one worker was killed")
         self.calm.set()
         begun = time.monotonic()
@@ -249,7 +253,10 @@ class BadDay:
             sa.update(Order).where(Order.status == "awaiting_payment").values(expires_at=sa.func.now())
         )
         self.till.session.commit()
-        wait_until(lambda: not self.still_open(), PATIENCE, f"nothing is open; now {self.still_open()}")
+        try:
+            wait_until(lambda: not self.still_open(), PATIENCE)
+        except AssertionError as error:
+            raise Unrest(f"after {PATIENCE:g} s still open: {self.still_open()}") from error
         return time.monotonic() - begun
 
     def still_open(self) -> dict[str, int]:

@@ -29,7 +29,7 @@ from tests.builders import Builder
 from tests.conftest import settings_for
 from tests.faults.harness import processes
 from tests.figures import FULL_SIZE, Figures, size
-from tests.payments.bad_day import FOREIGN_FEN, BadDay, audit, printed, read_books
+from tests.payments.bad_day import FOREIGN_FEN, BadDay, Unrest, audit, printed, read_books
 from tests.payments.conftest import Till
 from tests.payments.defects import ENVIRONMENT, plant
 
@@ -144,7 +144,8 @@ def test_a_planted_defect_is_caught(
     plant(defects, monkeypatch.setattr)
     orders = DEFECT_ORDERS.get(defects, 80)
     with bad_day(database_url, orders, drop="0.3", cut="0.3", defects=defects) as day:
-        live_through(day, orders)
+        with suppress(Unrest):  # a defect may keep the day from its end; what it broke stands in the books all the same
+            live_through(day, orders)
         rules = audit(read_books(day.till))
     broken = {rule: len(found) for rule, found in rules.items() if found}
     by = {rule: times for rule, times in broken.items() if rule in CAUGHT[defects]}
