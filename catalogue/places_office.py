@@ -144,7 +144,7 @@ def movement_row(row: Any) -> tuple[Cell, ...]:
         Cell(f"{movement.d_on_hand:+d} = {movement.on_hand_after}"),
         Cell(f"{movement.d_reserved:+d} = {movement.reserved_after}"),
         Cell(audit_actor(movement.actor)),
-        Cell(" · ".join(filter(None, (cause or movement.source_id, movement.note)))),
+        Cell(" · ".join(filter(None, (cause or movement.source_id[:16], movement.note)))),
     )
 
 
