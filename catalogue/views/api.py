@@ -10,9 +10,10 @@ from marshmallow.validate import Length, OneOf, Regexp
 from sqlalchemy import select
 
 from catalogue.counters import CounterCard, counter_named, nearest
-from catalogue.listing import Sort, Wish
+from catalogue.listing import Wish
 from catalogue.models import Counter, Storage
 from catalogue.records import ProductRecord, product_record, product_records
+from catalogue.shelf_statements import Sort
 from shop.api.blueprint import ApiBlueprint, door
 from shop.api.schemas import ByWeightOut, Names, Paging, Strict, Text, page_of
 from shop.clock import utcnow

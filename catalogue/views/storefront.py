@@ -19,8 +19,9 @@ from werkzeug.wrappers import Response
 from catalogue import listing
 from catalogue.counters import counter_named, nearest
 from catalogue.districts import DISTRICTS, district_named
-from catalogue.listing import LAST_PAGE, ProductCard, Sort, Wish
+from catalogue.listing import LAST_PAGE, ProductCard, Wish
 from catalogue.models import Category, Cooperative, Counter, CounterClosure, CounterHours, Product, Sku
+from catalogue.shelf_statements import Sort
 from shop.accounts.policy import allow
 from shop.clock import shanghai, utcnow
 from shop.db import db, read_without_transaction

@@ -11,8 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
-from catalogue.listing import Sort, Wish, product_page, shelf
+from catalogue.listing import Wish, product_page, shelf
 from catalogue.models import Counter
+from catalogue.shelf_statements import Sort
 from shop.db import db
 from shop.errors import NotFound
 from tests.builders import Builder
